@@ -1,0 +1,219 @@
+/**
+ * `./denow task test`: format, lint, type check, doc tests, all tests, and the counts.
+ *
+ * The last line is `N passed, N failed[, N skipped]`. Passed and skipped are tests; a stage without
+ * tests of its own (format, lint, types) counts only where it fails, as one failure. Exit code 1 if
+ * anything failed or if no test ran.
+ *
+ * With arguments (`./denow task test tests/wire`, `./denow task test "replay window"`) only the tests
+ * they name run: a path is a file or folder, `-x` a flag of `deno test`, anything else a filter.
+ *
+ * @module
+ */
+import { SKIP_LOG } from "../tests/skip.ts";
+import { parseJunit, type TestCase, withoutSteps } from "./junit.ts";
+
+/** Tests that start processes or make network interfaces. They run one file at a time. */
+const SYSTEM_TESTS = ["tests/e2e/", "tests/netns/", "tests/tools/"];
+/** No stage may hang longer than this, so that CI ends with counts, in milliseconds. */
+const STAGE_LIMIT = 25 * 60_000;
+
+/** The counts, and what there is to say about them. */
+export interface Report {
+  passed: number;
+  failed: number;
+  /** Name of the test → why. */
+  skipped: [name: string, reason: string][];
+  /** What failed beside tests: a stage, or a file that never ran. */
+  complaints: string[];
+}
+
+/** What `skipReason` wrote down: name of the test → why. */
+export type Reasons = ReadonlyMap<string, string>;
+
+/**
+ * Counts the tests of one `deno test` run.
+ *
+ * @param exitCode of the run; where it failed and no test did, that is one failure.
+ * @param files the test files that had to run. One that is missing from the report could not be
+ * loaded, or holds no test, and counts as a failure.
+ */
+export function countTests(
+  cases: readonly TestCase[],
+  exitCode: number,
+  files: readonly string[],
+  reasons: Reasons,
+): Report {
+  const report: Report = { passed: 0, failed: 0, skipped: [], complaints: [] };
+  for (const { name, outcome } of withoutSteps(cases)) {
+    if (outcome === "failed") report.failed++;
+    else if (outcome === "skipped" || outcome === "passed" && reasons.has(name)) {
+      report.skipped.push([name, reasons.get(name) ?? "no reason given (tests/skip.ts)"]);
+    } else if (outcome === "passed") report.passed++;
+  }
+  const seen = new Set(cases.map((c) => c.file.replace(/^\.\//, "")));
+  for (const file of files.filter((f) => !seen.has(f))) {
+    report.failed++;
+    report.complaints.push(`${file} ran no test`);
+  }
+  if (exitCode !== 0 && report.failed === 0) {
+    report.failed++;
+    report.complaints.push(`the test runner ended with exit code ${exitCode}`);
+  }
+  return report;
+}
+
+/** The closing line, in the form that CI reads. */
+export function closingLine({ passed, failed, skipped }: Report): string {
+  const rest = skipped.length > 0 ? `, ${skipped.length} skipped` : "";
+  return `${passed} passed, ${failed} failed${rest}`;
+}
+
+/** Arguments of `task test` → arguments of `deno test`. */
+export function testArguments(words: readonly string[], exists: (path: string) => boolean) {
+  const rest = words.filter((word) => word !== "--");
+  const paths = rest.filter((word) => !word.startsWith("-") && exists(word));
+  const filters = rest.filter((word) => !word.startsWith("-") && !exists(word));
+  return [
+    ...rest.filter((word) => word.startsWith("-")),
+    ...filters.map((word) => `--filter=${word}`),
+    ...(paths.length > 0 ? paths : ["tests"]),
+  ];
+}
+
+/** Runs the stages one after the other and prints a line for each. */
+class Check {
+  readonly report: Report = { passed: 0, failed: 0, skipped: [], complaints: [] };
+  readonly #folder = Deno.makeTempDirSync({ prefix: "agent-check-" });
+  readonly #timings: string[] = [];
+
+  /** A stage that is right or wrong as a whole. Its output is shown where it is wrong. */
+  async whole(name: string, args: string[]): Promise<void> {
+    const start = performance.now();
+    const { code, stdout, stderr } = await this.#deno(args, "piped").output();
+    if (code !== 0) {
+      await Deno.stdout.write(stdout);
+      await Deno.stdout.write(stderr);
+      this.report.failed++;
+      this.report.complaints.push(`${name} is not clean`);
+    }
+    this.#close(name, code === 0 ? "clean" : "FAILED", start);
+  }
+
+  /** A stage that is a run of `deno test`. */
+  async tests(name: string, args: string[], files: readonly string[] = []): Promise<void> {
+    const start = performance.now();
+    const junit = `${this.#folder}/${name}.xml`;
+    const { code } = await this.#deno(["test", "-A", `--junit-path=${junit}`, ...args], "inherit")
+      .output();
+    const cases = parseJunit(await readOr(junit, ""));
+    const { passed, failed, skipped, complaints } = countTests(
+      cases,
+      code,
+      files,
+      parseReasons(await readOr(`${this.#folder}/skipped`, "")),
+    );
+    this.report.passed += passed;
+    this.report.failed += failed;
+    this.report.skipped.push(...skipped);
+    this.report.complaints.push(...complaints.map((text) => `${name}: ${text}`));
+    this.#close(name, `${passed} passed, ${failed} failed, ${skipped.length} skipped`, start);
+  }
+
+  /** Prints the summary and gives the exit code. */
+  end(): number {
+    const { report } = this;
+    Deno.removeSync(this.#folder, { recursive: true });
+    if (report.passed + report.failed === 0) {
+      report.failed++;
+      report.complaints.push("no test ran");
+    }
+    console.log(`\n${this.#timings.join("\n")}`);
+    for (const [name, reason] of report.skipped) console.log(`SKIPPED ${name}: ${reason}`);
+    for (const text of report.complaints) console.log(`FAILED ${text}`);
+    console.log(closingLine(report));
+    return report.failed === 0 ? 0 : 1;
+  }
+
+  #deno(args: string[], output: "piped" | "inherit"): Deno.Command {
+    return new Deno.Command(Deno.execPath(), {
+      args,
+      stdin: "null",
+      stdout: output,
+      stderr: output,
+      env: {
+        [SKIP_LOG]: `${this.#folder}/skipped`,
+        ...(Deno.stdout.isTerminal() ? {} : { NO_COLOR: "1" }),
+      },
+      signal: AbortSignal.timeout(STAGE_LIMIT),
+    });
+  }
+
+  #close(name: string, result: string, start: number): void {
+    const seconds = ((performance.now() - start) / 1000).toFixed(1);
+    const line = `${name.padEnd(8)}${seconds.padStart(7)} s  ${result}`;
+    this.#timings.push(line);
+    console.log(line);
+  }
+}
+
+function parseReasons(lines: string): Reasons {
+  return new Map(
+    lines.split("\n").filter((line) => line !== "").map((line) => {
+      const { name, reason } = JSON.parse(line) as { name: string; reason: string };
+      return [name, reason];
+    }),
+  );
+}
+
+async function readOr(path: string, otherwise: string): Promise<string> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return otherwise;
+    throw error;
+  }
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** All test files below a folder, sorted. */
+function testFiles(folder: string): string[] {
+  const files: string[] = [];
+  for (const entry of Deno.readDirSync(folder)) {
+    const path = `${folder}/${entry.name}`;
+    if (entry.isDirectory) files.push(...testFiles(path));
+    else if (entry.name.endsWith("_test.ts")) files.push(path);
+  }
+  return files.sort();
+}
+
+async function main(): Promise<number> {
+  const check = new Check();
+  if (Deno.args.some((word) => word !== "--")) {
+    console.log("Only the tests that are named; format, lint and types are not checked.");
+    await check.tests("tests", ["--no-check", ...testArguments(Deno.args, exists)]);
+    return check.end();
+  }
+  await check.whole("format", ["fmt", "--check"]);
+  await check.whole("lint", ["lint", "--quiet"]);
+  await check.whole("types", ["check", "--quiet", "."]);
+  // Unchecked: Deno imports every export into a documentation block, and the unused ones are errors.
+  await check.tests("docs", ["--quiet", "--no-check", "--doc", "--permit-no-files", "lib"]);
+  const files = testFiles("tests");
+  const isSystem = (file: string) => SYSTEM_TESTS.some((folder) => file.startsWith(folder));
+  const unit = files.filter((file) => !isSystem(file));
+  const system = files.filter(isSystem);
+  if (unit.length > 0) await check.tests("tests", ["--no-check", "--parallel", ...unit], unit);
+  if (system.length > 0) await check.tests("system", ["--no-check", ...system], system);
+  return check.end();
+}
+
+if (import.meta.main) Deno.exit(await main());
