@@ -38,7 +38,10 @@ export interface EndpointConfig {
   readonly streamPort?: number;
 }
 
-/** What the machine asks of whoever carries its bytes. All calls return at once. */
+/**
+ * What the machine asks of whoever carries its bytes. All calls return at once, and none calls back
+ * into the machine before it has returned.
+ */
 export interface DncpTransport {
   /** Send to the endpoint's multicast group. */
   multicast(endpoint: EndpointId, payload: Uint8Array): void;
@@ -98,8 +101,6 @@ export interface DncpEvents {
   nodeIdChanged(id: NodeId): void;
   /** A peer was added or dropped; `why` is for people. */
   peerChanged(peer: PeerView, kind: "added" | "dropped", why: string): void;
-  /** The network became consistent or stopped being so. */
-  consistencyChanged(consistent: boolean): void;
 }
 
 /** Counts since start, for `/metrics`. Names end up there as `agent_dncp_NAME_total`. */

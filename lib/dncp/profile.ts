@@ -6,6 +6,7 @@
  */
 import { sha256 } from "@noble/hashes/sha2.js";
 import { md5 } from "@noble/hashes/legacy.js";
+import type { CHash } from "@noble/hashes/utils.js";
 import { TlvFormat } from "../wire/mod.ts";
 
 /** All that a DNCP profile has to fix (RFC 7787 §9), and a few limits of ours. Times in milliseconds. */
@@ -16,7 +17,7 @@ export interface Profile {
   /** DNCP_HASH_LENGTH, in bytes: how much of H(x) is kept. */
   readonly hashBytes: number;
   /** H(x), whole. */
-  readonly hash: (data: Uint8Array) => Uint8Array;
+  readonly hash: CHash;
   /** How the network state hash is made of the nodes' sequence numbers and hashes: `docs/dncp.md`. */
   readonly networkHash: "flat" | "tree";
   readonly tlv: TlvFormat;
@@ -33,7 +34,7 @@ export interface Profile {
   readonly grace: number;
   /** Own changes are collected this long, counted from the publication before; the first goes at once. */
   readonly publishInterval: number;
-  /** At the most this much node data, in bytes. */
+  /** At the most this much node data, in bytes; what the application may fill is less (`lib/state`). */
   readonly maxNodeData: number;
   /** Largest payload that is put into a datagram of several TLVs. */
   readonly maxDatagram: number;
@@ -55,7 +56,7 @@ export const nativeProfile: Profile = {
   name: "native",
   nodeIdBytes: 8,
   hashBytes: 16,
-  hash: (data) => sha256(data),
+  hash: sha256,
   networkHash: "tree",
   tlv: TlvFormat.native,
   trickle: { imin: 50, imax: 6_400, k: 1 },
@@ -63,7 +64,7 @@ export const nativeProfile: Profile = {
   probeAfter: Infinity,
   grace: 60_000,
   publishInterval: 20,
-  maxNodeData: 65_536,
+  maxNodeData: 98_304,
   maxDatagram: 1_100,
   dense: { bound: 8, hubs: 2 },
   push: true,
@@ -77,7 +78,7 @@ export const hncpProfile: Profile = {
   name: "hncp",
   nodeIdBytes: 4,
   hashBytes: 8,
-  hash: (data) => md5(data),
+  hash: md5,
   networkHash: "flat",
   tlv: TlvFormat.rfc7787,
   trickle: { imin: 200, imax: 25_600, k: 1 },

@@ -1,0 +1,549 @@
+/**
+ * The DNCP machine (RFC 7787): told what arrives and what time it is, it says what to send and when
+ * to wake it. This file puts the rooms together: tables, streams, datagrams, links.
+ *
+ * @module
+ */
+import type { Machine, Random } from "../core/mod.ts";
+import { concat, equalBytes, toHex } from "../wire/mod.ts";
+import type {
+  Address,
+  DncpCounters,
+  DncpEvents,
+  DncpTransport,
+  EndpointConfig,
+  EndpointId,
+  NodeId,
+  NodeView,
+  PeerView,
+  StreamId,
+} from "./api.ts";
+import { Asked } from "./asked.ts";
+import type { Core, NodeStateOutcome } from "./core.ts";
+import { DatagramEndpoint } from "./datagrams.ts";
+import { Dialer } from "./dialer.ts";
+import { SharedLink } from "./link.ts";
+import { NodeRecord } from "./node_record.ts";
+import { NodeTable } from "./node_table.ts";
+import { OwnData } from "./own_data.ts";
+import { type Peer, PeerTable, viewOf } from "./peers.ts";
+import type { Profile } from "./profile.ts";
+import { advance, isOlder } from "./seqno.ts";
+import { Streams } from "./streams.ts";
+import { decodeTlvs, type NodeState, TlvEncoder, TlvType } from "./tlv.ts";
+
+/** Own state older than this is published again: 2^32 − 2^16 ms (RFC 7787 §4.4). */
+const AGE_REPUBLISH = 2 ** 32 - 2 ** 16;
+/** Every so many bytes of own node data double the pause between two publications. */
+const PACE_BYTES = 2_048;
+const INSTANCE_BYTES = 8;
+
+/** How a machine is made. */
+export interface DncpOptions {
+  readonly profile: Profile;
+  readonly nodeId: NodeId;
+  /** The last sequence number that this node may have used; 0: it never published. */
+  readonly seqno?: number;
+  readonly random: Random;
+  readonly transport: DncpTransport;
+  readonly events?: Partial<DncpEvents>;
+  /** Monotonic milliseconds. */
+  readonly now: number;
+  /** Take part without being seen: no Node Endpoint, no own state. */
+  readonly readOnly?: boolean;
+}
+
+/** One DNCP instance. All times are monotonic milliseconds. */
+export class Dncp implements Machine {
+  readonly counters: DncpCounters = {
+    multicastsSent: 0,
+    multicastsReceived: 0,
+    datagramsSent: 0,
+    datagramsReceived: 0,
+    streamTlvsSent: 0,
+    streamTlvsReceived: 0,
+    bytesSent: 0,
+    bytesReceived: 0,
+    malformed: 0,
+    hashMismatches: 0,
+    requestsSuppressed: 0,
+    nodesRefused: 0,
+    streamsRefused: 0,
+    collisions: 0,
+    publications: 0,
+    graphRuns: 0,
+  };
+  readonly #profile: Profile;
+  readonly #random: Random;
+  readonly #transport: DncpTransport;
+  readonly #events: Partial<DncpEvents>;
+  readonly #core: Core;
+  readonly #nodes: NodeTable;
+  readonly #peers: PeerTable;
+  readonly #streams: Streams;
+  readonly #dialer: Dialer;
+  readonly #own = new OwnData();
+  readonly #endpoints = new Map<EndpointId, EndpointConfig>();
+  readonly #links = new Map<EndpointId, SharedLink>();
+  readonly #datagrams = new Map<EndpointId, DatagramEndpoint>();
+  readonly #lastRequest = new Map<EndpointId, number>();
+  #nodeId: NodeId;
+  #seqno: number;
+  #published = -Infinity;
+  #dirty = false;
+  #republish = false;
+  #collided = false;
+  #knownVersion = 0;
+  #wakeAt: number;
+
+  constructor(options: DncpOptions) {
+    const { profile, random, transport, now } = options;
+    this.#profile = profile;
+    this.#random = random;
+    this.#transport = transport;
+    this.#events = options.events ?? {};
+    this.#nodeId = options.nodeId;
+    this.#seqno = options.seqno ?? 0;
+    this.#wakeAt = now;
+    this.#nodes = new NodeTable(profile, options.nodeId, now, (change) => {
+      this.#events.nodeChanged?.(change);
+    });
+    this.#peers = new PeerTable((peer, kind, why) => this.#peerChanged(peer, kind, why));
+    this.#core = this.#makeCore(options);
+    this.#streams = new Streams(this.#core, {
+      established: (at, session) => {
+        this.#links.get(session.endpoint.id)?.touch(at);
+      },
+      ended: (at, session, ending) => {
+        const { endpoint, address } = session;
+        if (session.dialled && ending.kind === "redundant") {
+          this.#dialer.redundant(at, endpoint.id, address, ending.node);
+        } else if (session.dialled) {
+          this.#dialer.closed(at, endpoint.id, address);
+        }
+        this.#links.get(endpoint.id)?.touch(at);
+      },
+    });
+    this.#dialer = new Dialer(
+      random,
+      (endpoint, address, port) => transport.dial(endpoint, address, port),
+      (node) => [...this.#peers].some((peer) => peer.node === node),
+    );
+  }
+
+  get nodeId(): NodeId {
+    return this.#nodeId;
+  }
+
+  /** The sequence number of the last publication. */
+  get seqno(): number {
+    return this.#seqno;
+  }
+
+  /** Whether the last network state heard from every peer equals ours (RFC 7787 §4.1). */
+  get consistent(): boolean {
+    const own = toHex(this.#nodes.hash.digest());
+    return [...this.#peers].every((peer) => peer.theirHash === own);
+  }
+
+  /** Begin to use an endpoint. */
+  addEndpoint(now: number, config: EndpointConfig): void {
+    this.removeEndpoint(now, config.id);
+    this.#endpoints.set(config.id, config);
+    if (config.mode === "multicast+stream") {
+      const link = new SharedLink(this.#core, this.#streams, this.#dialer, config, now);
+      this.#links.set(config.id, link);
+    } else if (config.mode !== "stream") {
+      this.#datagrams.set(config.id, new DatagramEndpoint(this.#core, config, now));
+    }
+    if (config.keepAliveInterval !== undefined) this.#dirty = true;
+    this.#settle(now);
+  }
+
+  /** Stop using an endpoint; its peers are dropped. */
+  removeEndpoint(now: number, id: EndpointId): void {
+    if (!this.#endpoints.delete(id)) return;
+    this.#dialer.forget(id);
+    this.#streams.endAll(now, id, "endpoint removed");
+    this.#datagrams.get(id)?.close();
+    this.#datagrams.delete(id);
+    this.#links.delete(id);
+    this.#lastRequest.delete(id);
+    this.#dirty = true;
+    this.#settle(now);
+  }
+
+  /** Keep a stream open to an address (an endpoint of mode `stream`). */
+  connect(now: number, endpoint: EndpointId, address: Address): void {
+    this.#dialer.keep(now, endpoint, address);
+    this.#settle(now);
+  }
+
+  /** Give up an address given to {@linkcode connect}; its stream is closed. */
+  disconnect(now: number, endpoint: EndpointId, address: Address): void {
+    this.#dialer.forget(endpoint, address);
+    for (const session of [...this.#streams]) {
+      if (session.dialled && session.endpoint.id === endpoint && session.address === address) {
+        this.#streams.end(now, session, "no longer wanted");
+      }
+    }
+    this.#settle(now);
+  }
+
+  /**
+   * A multicast of another node, or of this one looped back. `options.foreignKey`: it was sealed
+   * with a key that is not our first one, so the sender may be unable to read what we multicast.
+   */
+  receiveMulticast(
+    now: number,
+    endpoint: EndpointId,
+    from: Address,
+    payload: Uint8Array,
+    options: { foreignKey?: boolean } = {},
+  ): void {
+    const link = this.#links.get(endpoint);
+    if (link) this.#linkMulticast(now, link, from, payload, options.foreignKey ?? false);
+    else this.#datagrams.get(endpoint)?.receive(now, from, payload, false);
+    this.#settle(now);
+  }
+
+  /** A datagram that was sent to this node alone. */
+  receiveDatagram(now: number, endpoint: EndpointId, from: Address, payload: Uint8Array): void {
+    this.#datagrams.get(endpoint)?.receive(now, from, payload, true);
+    this.#settle(now);
+  }
+
+  /** A stream is open: one that was asked for by `dial`, or one that another node dialled. */
+  streamOpened(
+    now: number,
+    open: { endpoint: EndpointId; stream: StreamId; address: Address; dialled: boolean },
+  ): void {
+    if (open.dialled) this.#dialer.opened(now, open.endpoint, open.address);
+    const endpoint = this.#endpoints.get(open.endpoint);
+    if (endpoint) this.#streams.open(now, { ...open, endpoint });
+    else this.#transport.close(open.stream, "no such endpoint");
+    this.#settle(now);
+  }
+
+  /** Bytes came down a stream, cut anywhere. */
+  receiveStream(now: number, stream: StreamId, bytes: Uint8Array): void {
+    this.#streams.receive(now, stream, bytes);
+    this.#settle(now);
+  }
+
+  /** A stream takes bytes again after `write` returned false. */
+  streamWritable(now: number, stream: StreamId): void {
+    this.#streams.writable(stream);
+    this.#settle(now);
+  }
+
+  /** A stream is gone. */
+  streamClosed(now: number, stream: StreamId, reason: string): void {
+    this.#streams.closed(now, stream, reason);
+    this.#settle(now);
+  }
+
+  /** A stream asked for by `dial` could not be opened. */
+  dialFailed(now: number, endpoint: EndpointId, address: Address, _reason: string): void {
+    this.#dialer.failed(now, endpoint, address);
+    this.#links.get(endpoint)?.touch(now);
+    this.#settle(now);
+  }
+
+  /** The application's TLVs, encoded; they replace those of before. */
+  publish(now: number, tlvs: readonly Uint8Array[]): void {
+    this.#own.setApplication(tlvs);
+    this.#dirty = true;
+    this.#settle(now);
+  }
+
+  /** The network state hash, cut to the profile's length. Not to be modified. */
+  networkHash(now: number): Uint8Array {
+    this.#nodes.update(now);
+    return this.#nodes.hash.digest();
+  }
+
+  /** All reachable nodes in ascending order of id, oneself included. */
+  *nodes(): Iterable<NodeView> {
+    for (const id of this.#nodes.reachableIds()) {
+      const record = this.#nodes.get(id);
+      if (record) yield record;
+    }
+  }
+
+  /** A reachable node. */
+  node(id: NodeId): NodeView | undefined {
+    const record = this.#nodes.get(id);
+    return record?.reachable ? record : undefined;
+  }
+
+  peers(): PeerView[] {
+    return this.#peers.views(toHex(this.#nodes.hash.digest()));
+  }
+
+  /** Endpoints on which this node only listens (dense links). */
+  listening(): EndpointId[] {
+    return [...this.#links.values()].filter((link) => link.listening).map((link) => link.config.id);
+  }
+
+  nextWake(): number {
+    return this.#wakeAt;
+  }
+
+  wake(now: number): void {
+    this.#dialer.wake(now);
+    this.#streams.wake(now);
+    for (const link of this.#links.values()) if (link.nextWake <= now) link.wake(now);
+    for (const endpoint of this.#datagrams.values()) {
+      if (endpoint.nextWake <= now) endpoint.wake(now);
+    }
+    if (now >= this.#republishAt()) this.#republish = true;
+    this.#wakeAt = Infinity;
+    this.#settle(now);
+    let earliest = Math.min(
+      this.#dialer.nextWake,
+      this.#streams.nextWake,
+      this.#nodes.nextWake,
+      this.#republishAt(),
+    );
+    for (const link of this.#links.values()) earliest = Math.min(earliest, link.nextWake);
+    for (const each of this.#datagrams.values()) earliest = Math.min(earliest, each.nextWake);
+    this.#wakeSoon(earliest);
+  }
+
+  #republishAt(): number {
+    const own = this.#nodes.get(this.#nodeId);
+    return own ? own.origination + AGE_REPUBLISH : Infinity;
+  }
+
+  /** Bring everything that follows from the last event to its end, and send what waits. */
+  #settle(now: number): void {
+    this.#nodes.update(now);
+    if (this.#dirty || this.#republish) this.#publishWhenDue(now);
+    if (this.#nodes.version !== this.#knownVersion) {
+      this.#knownVersion = this.#nodes.version;
+      this.#streams.networkStateChanged(now);
+      for (const link of this.#links.values()) link.networkStateChanged(now);
+      for (const endpoint of this.#datagrams.values()) endpoint.networkStateChanged(now);
+    }
+    this.#streams.flush(now);
+    this.counters.graphRuns = this.#nodes.walks;
+    this.#wakeSoon(this.#dialer.nextWake);
+    this.#wakeSoon(this.#nodes.nextWake);
+  }
+
+  /** RFC 7787 §4.4: changes are collected; the first after a pause goes out at once. */
+  #publishWhenDue(now: number): void {
+    const own = this.#nodes.get(this.#nodeId);
+    const pause = this.#profile.publishInterval * (1 + (own?.data.length ?? 0) / PACE_BYTES);
+    if (now < this.#published + pause) {
+      this.#wakeSoon(this.#published + pause);
+      return;
+    }
+    this.#publishNow(now);
+  }
+
+  #publishNow(now: number): void {
+    this.#dirty = false;
+    if (this.#core.readOnly) return;
+    const data = this.#own.build(this.#dncpTlvs());
+    const before = this.#nodes.get(this.#nodeId);
+    const changed = before ? !equalBytes(before.data, data) : data.length > 0;
+    if (!changed && !this.#republish) return;
+    this.#republish = false;
+    this.#seqno = advance(this.#seqno);
+    // 0 is never used: peers exist that cannot take it for the number of an unknown node.
+    if (this.#seqno === 0) this.#seqno = 1;
+    this.#events.publishing?.(this.#seqno);
+    this.#published = now;
+    this.counters.publications++;
+    this.#nodes.store(
+      new NodeRecord(this.#profile, {
+        id: this.#nodeId,
+        self: true,
+        seqno: this.#seqno,
+        data,
+        hash: this.#hashOf(data),
+        origination: now,
+        received: now,
+      }),
+    );
+    this.#nodes.update(now);
+    this.#streams.push(now, this.#nodeId);
+  }
+
+  /** Peer and Keep-Alive Interval TLVs. */
+  #dncpTlvs(): Uint8Array[] {
+    const { encode } = this.#core;
+    const tlvs = this.#peers.tlvs(encode);
+    for (const { id, keepAliveInterval } of this.#endpoints.values()) {
+      if (keepAliveInterval !== undefined) {
+        tlvs.push(encode.keepAliveInterval(id, keepAliveInterval));
+      }
+    }
+    return tlvs;
+  }
+
+  #linkMulticast(
+    now: number,
+    link: SharedLink,
+    from: Address,
+    payload: Uint8Array,
+    foreignKey: boolean,
+  ): void {
+    this.counters.multicastsReceived++;
+    this.counters.bytesReceived += payload.length;
+    const { tlvs, error, warnings } = decodeTlvs(this.#profile, payload);
+    if (error !== null || warnings.length > 0) this.counters.malformed++;
+    // RFC 7787 §4.4 lets a profile ignore everything in multicast but Node Endpoint and Network State.
+    let node: NodeId | undefined;
+    let port = 0;
+    let instance: string | undefined;
+    let hash: Uint8Array | undefined;
+    for (const { fields } of tlvs) {
+      if (fields?.type === TlvType.NodeEndpoint) node ??= fields.nodeId;
+      else if (fields?.type === TlvType.NetworkState) hash ??= fields.hash;
+      else if (fields?.type === TlvType.Hello) ({ streamPort: port, instance } = fields);
+    }
+    if (node === undefined || instance === this.#core.instance) return;
+    // A copy of this node (a cloned SD card) is dialled like a stranger; the stream will tell.
+    link.heard(now, node, from, port, foreignKey || node === this.#nodeId);
+    if (!hash) return;
+    if (equalBytes(hash, this.networkHash(now))) link.hearConsistent();
+    const session = this.#streams.with(link.config.id, node);
+    if (session) this.#streams.heardHash(now, session, hash);
+  }
+
+  #receiveNodeState(now: number, state: NodeState): NodeStateOutcome {
+    const { nodeId: id, seqno, hash, data } = state;
+    if (id === this.#nodeId && !this.#core.readOnly) {
+      const own = this.#nodes.get(id);
+      const newer = isOlder(this.#seqno, seqno);
+      const conflicting = seqno === this.#seqno && own && !equalBytes(own.hash, hash);
+      if (newer || conflicting) this.#collide(now, seqno);
+      return "known";
+    }
+    const current = this.#nodes.get(id);
+    if (current && !isOlder(current.seqno, seqno)) {
+      if (seqno !== current.seqno) return "older";
+      if (equalBytes(current.hash, hash)) return "known";
+    }
+    const origination = now - state.age;
+    if (data.length > 0) {
+      if (data.length > this.#profile.maxNodeData || !equalBytes(this.#hashOf(data), hash)) {
+        this.counters.hashMismatches++;
+        return "refused";
+      }
+      const record = new NodeRecord(this.#profile, {
+        id,
+        self: false,
+        seqno,
+        // Copies: what was received is a view into a buffer of the transport.
+        data: data.slice(),
+        hash: hash.slice(),
+        origination,
+        received: now,
+      });
+      if (this.#nodes.store(record)) return "stored";
+      this.counters.nodesRefused++;
+      return "refused";
+    }
+    if (current && equalBytes(current.hash, hash)) {
+      this.#nodes.store(current.renewed(seqno, origination));
+      return "stored";
+    }
+    // A node without node data has no Peer TLV and cannot be reachable.
+    if (equalBytes(hash, this.#hashOf(data))) return "known";
+    return "wanted";
+  }
+
+  /** Our own node id with a state that is not ours (RFC 7787 §4.4, RFC 7788 §4.4). */
+  #collide(now: number, receivedSeqno: number): void {
+    this.counters.collisions++;
+    if (this.#collided) {
+      this.#takeNewId(now);
+      return;
+    }
+    this.#collided = true;
+    this.#seqno = advance(receivedSeqno, this.#profile.collisionStep - 1);
+    this.#republish = true;
+    this.#published = -Infinity;
+  }
+
+  #takeNewId(now: number): void {
+    let id: NodeId;
+    do id = toHex(this.#random.bytes(this.#profile.nodeIdBytes)); while (this.#nodes.get(id));
+    for (const session of [...this.#streams]) {
+      this.#streams.end(now, session, "this node takes a new id");
+    }
+    this.#nodes.changeSelf(id);
+    this.#nodeId = id;
+    this.#seqno = 0;
+    this.#collided = false;
+    this.#republish = true;
+    this.#published = -Infinity;
+    this.#events.nodeIdChanged?.(id);
+    for (const peer of this.#peers) {
+      const encode = this.#core.encode;
+      if (peer.stream !== undefined) continue;
+      this.#transport.datagram(
+        peer.endpoint,
+        peer.address,
+        concat([
+          encode.nodeEndpoint(id, peer.endpoint),
+          encode.networkState(this.networkHash(now)),
+          encode.requestNetworkState(),
+        ]),
+      );
+    }
+  }
+
+  /** The rooms' view of this machine. */
+  #makeCore(options: DncpOptions): Core {
+    const nodeId = () => this.#nodeId;
+    return {
+      profile: this.#profile,
+      random: this.#random,
+      transport: this.#transport,
+      encode: new TlvEncoder(this.#profile),
+      counters: this.counters,
+      nodes: this.#nodes,
+      peers: this.#peers,
+      get nodeId() {
+        return nodeId();
+      },
+      instance: toHex(this.#random.bytes(INSTANCE_BYTES)),
+      readOnly: options.readOnly ?? false,
+      asked: new Asked(),
+      networkHash: (now) => this.networkHash(now),
+      receiveNodeState: (now, state) => this.#receiveNodeState(now, state),
+      mayRequest: (now, endpoint) => this.#mayRequest(now, endpoint),
+      cloned: (now) => {
+        this.counters.collisions++;
+        this.#takeNewId(now);
+      },
+      wakeAt: (time) => this.#wakeSoon(time),
+    };
+  }
+
+  /** At most one Request Network State an endpoint and Imin (RFC 7787 §4.4). */
+  #mayRequest(now: number, endpoint: EndpointId): boolean {
+    const last = this.#lastRequest.get(endpoint) ?? -Infinity;
+    if (now - last < this.#profile.trickle.imin) return false;
+    this.#lastRequest.set(endpoint, now);
+    return true;
+  }
+
+  #peerChanged(peer: Peer, kind: "added" | "dropped", why: string): void {
+    this.#dirty = true;
+    this.#events.peerChanged?.(viewOf(peer, toHex(this.#nodes.hash.digest())), kind, why);
+  }
+
+  #hashOf(data: Uint8Array): Uint8Array {
+    return this.#profile.hash(data).slice(0, this.#profile.hashBytes);
+  }
+
+  #wakeSoon(time: number): void {
+    if (time < this.#wakeAt) this.#wakeAt = time;
+  }
+}

@@ -1,0 +1,14 @@
+/**
+ * Floor 2: the Distributed Node Consensus Protocol (RFC 7787) as one machine without I/O, and its
+ * two profiles. What differs from the RFC, and why, stands in `docs/dncp.md`.
+ *
+ * @module
+ */
+export * from "./api.ts";
+export { Dncp, type DncpOptions } from "./machine.ts";
+export { createNetworkHash, type NetworkHash } from "./network_hash.ts";
+export { sortTlvs } from "./own_data.ts";
+export { hncpProfile, nativeProfile, type Profile } from "./profile.ts";
+export { advance, isOlder } from "./seqno.ts";
+export * from "./tlv.ts";
+export { Trickle } from "./trickle.ts";

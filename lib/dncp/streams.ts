@@ -1,0 +1,402 @@
+/**
+ * DNCP over reliable streams (RFC 7787 §4.2 and §6.1): who is at the other end, what goes down every
+ * stream when a node's state changes, and when hashes are compared.
+ *
+ * @module
+ */
+import { toHex } from "../wire/mod.ts";
+import type { Address, EndpointConfig, EndpointId, NodeId, StreamId } from "./api.ts";
+import type { Core } from "./core.ts";
+import type { Peer } from "./peers.ts";
+import { Session } from "./session.ts";
+import {
+  decodeTlvs,
+  type Hello,
+  type NetworkState,
+  type NodeEndpoint,
+  type NodeState,
+  TlvType,
+} from "./tlv.ts";
+
+/** A stream whose other side does not say who it is within this time is closed. In ms. */
+const INTRODUCTION_LIMIT = 10_000;
+/** Network states go out when this long, in multiples of Imin, nothing has changed … */
+const QUIET = 1;
+/** … or this long at the most. */
+const LONGEST_QUIET = 10;
+/** First and longest pause between two requests for the list down one stream, in ms. */
+const FIRST_REQUEST_PAUSE = 500;
+const LONGEST_REQUEST_PAUSE = 10_000;
+
+/** Node data asked for down one stream are not asked for down another one within this time, in ms. */
+const ANSWER_LIMIT = 1_000;
+
+/** Why a session ended, for the dialler. */
+export type Ending =
+  | { kind: "closed" }
+  | { kind: "redundant"; node: NodeId | "self" };
+
+/** What the sessions tell the machine. */
+export interface StreamEvents {
+  /** A session is over and its peer, if it had one, dropped. */
+  ended(now: number, session: Session, ending: Ending): void;
+  /** The other side introduced itself and is a peer now. */
+  established(now: number, session: Session): void;
+}
+
+/** All streams of one machine. */
+export class Streams {
+  readonly #core: Core;
+  readonly #events: StreamEvents;
+  readonly #sessions = new Map<StreamId, Session>();
+  /** Sessions with something to send. */
+  readonly #active = new Set<Session>();
+  /** When the network state goes down all streams; `Infinity`: nothing new. */
+  #announceAt = Infinity;
+  #announceBy = Infinity;
+
+  constructor(core: Core, events: StreamEvents) {
+    this.#core = core;
+    this.#events = events;
+  }
+
+  [Symbol.iterator](): IterableIterator<Session> {
+    return this.#sessions.values();
+  }
+
+  /** Streams on one endpoint. */
+  count(endpoint: EndpointId): number {
+    let count = 0;
+    for (const session of this.#sessions.values()) if (session.endpoint.id === endpoint) count++;
+    return count;
+  }
+
+  /** The established session with a node on one endpoint. */
+  with(endpoint: EndpointId, node: NodeId): Session | undefined {
+    for (const session of this.#sessions.values()) {
+      if (session.peer?.node === node && session.endpoint.id === endpoint) return session;
+    }
+    return undefined;
+  }
+
+  open(
+    now: number,
+    open: { stream: StreamId; endpoint: EndpointConfig; address: Address; dialled: boolean },
+  ): void {
+    if (this.count(open.endpoint.id) >= this.#core.profile.maxStreams) {
+      this.#core.counters.streamsRefused++;
+      this.#core.transport.close(open.stream, "too many streams on this link");
+      return;
+    }
+    const session = new Session(this.#core, now, open);
+    this.#sessions.set(open.stream, session);
+    this.#active.add(session);
+    this.#core.wakeAt(now + INTRODUCTION_LIMIT);
+  }
+
+  receive(now: number, stream: StreamId, bytes: Uint8Array): void {
+    const session = this.#sessions.get(stream);
+    if (!session) return;
+    session.lastHeard = now;
+    if (session.peer) session.peer.lastContact = now;
+    this.#core.counters.bytesReceived += bytes.length;
+    const whole = session.feed(bytes);
+    if (!(whole instanceof Uint8Array)) {
+      this.#core.counters.malformed++;
+      this.end(now, session, whole.message);
+      return;
+    }
+    const { tlvs, warnings } = decodeTlvs(this.#core.profile, whole);
+    if (warnings.length > 0) this.#core.counters.malformed++;
+    for (const { raw, fields } of tlvs) {
+      if (!this.#sessions.has(stream)) return;
+      this.#core.counters.streamTlvsReceived++;
+      switch (fields?.type) {
+        case TlvType.NodeEndpoint:
+          this.#identify(now, session, fields);
+          break;
+        case TlvType.Hello:
+          this.#hello(now, session, fields);
+          break;
+        case TlvType.NetworkState:
+          this.#networkState(now, session, fields);
+          break;
+        case TlvType.NodeState:
+          this.#nodeState(now, session, fields);
+          break;
+        case TlvType.RequestNetworkState:
+          session.listDue = true;
+          this.#active.add(session);
+          break;
+        case TlvType.RequestNodeState:
+          if (this.#core.nodes.get(fields.nodeId)?.reachable) {
+            session.give.add(fields.nodeId);
+            this.#active.add(session);
+          }
+          break;
+        default:
+          if (raw.type === TlvType.Mirror) session.mirror = true;
+      }
+    }
+  }
+
+  writable(stream: StreamId): void {
+    const session = this.#sessions.get(stream);
+    if (!session) return;
+    session.writable = true;
+    this.#active.add(session);
+  }
+
+  /** The transport says that a stream is gone. */
+  closed(now: number, stream: StreamId, reason: string): void {
+    const session = this.#sessions.get(stream);
+    if (session) this.#remove(now, session, reason, { kind: "closed" });
+  }
+
+  /** Close a stream from this side. */
+  end(now: number, session: Session, reason: string, ending: Ending = { kind: "closed" }): void {
+    this.#core.transport.close(session.stream, reason);
+    this.#remove(now, session, reason, ending);
+  }
+
+  /** Close all streams of an endpoint. */
+  endAll(now: number, endpoint: EndpointId, reason: string): void {
+    for (const session of [...this.#sessions.values()]) {
+      if (session.endpoint.id === endpoint) this.end(now, session, reason);
+    }
+  }
+
+  /**
+   * Send a stored state on. It need not go to a node that has the sender as its peer: the sender
+   * has told it too. What came as an answer to our own request goes to all.
+   */
+  push(now: number, id: NodeId, from?: { session: Session; asked: boolean }): void {
+    if (!this.#core.profile.push) return;
+    const sender = from && !from.asked ? from.session.peer?.node : undefined;
+    for (const session of this.#sessions.values()) {
+      if (!session.peer || session === from?.session || session.peer.node === id) continue;
+      if (
+        sender !== undefined && this.#core.nodes.get(session.peer.node)?.listsPeer(sender)
+      ) continue;
+      session.give.add(id);
+      this.#active.add(session);
+    }
+    this.#core.wakeAt(now);
+  }
+
+  /** The network state hash changed: tell all peers, once things are quiet (RFC 7787 §4.2). */
+  networkStateChanged(now: number): void {
+    if (this.#sessions.size === 0) return;
+    const { imin } = this.#core.profile.trickle;
+    if (this.#announceBy === Infinity) this.#announceBy = now + LONGEST_QUIET * imin;
+    this.#announceAt = Math.min(now + QUIET * imin, this.#announceBy);
+    this.#core.wakeAt(this.#announceAt);
+  }
+
+  /** A multicast told a peer's hash. */
+  heardHash(now: number, session: Session, hash: Uint8Array): void {
+    this.#compareLater(now, session, toHex(hash));
+  }
+
+  get nextWake(): number {
+    const { interval } = this.#core.profile.keepAlive;
+    let earliest = this.#announceAt;
+    for (const session of this.#sessions.values()) {
+      earliest = Math.min(
+        earliest,
+        session.compareAt,
+        session.lastSent + interval,
+        this.#silentAt(session),
+      );
+    }
+    return earliest;
+  }
+
+  wake(now: number): void {
+    if (now >= this.#announceAt) {
+      this.#announceAt = Infinity;
+      this.#announceBy = Infinity;
+      for (const session of this.#sessions.values()) this.#tellNetworkState(session);
+    }
+    for (const session of [...this.#sessions.values()]) {
+      if (now >= this.#silentAt(session)) {
+        const silent = Math.round((now - session.lastHeard) / 1000);
+        this.end(now, session, `nothing heard for ${silent} s`);
+        continue;
+      }
+      if (now >= session.lastSent + this.#core.profile.keepAlive.interval) {
+        // Also where the stream takes nothing at the moment, or the wake would come again at once.
+        session.lastSent = now;
+        this.#tellNetworkState(session);
+      }
+      if (now >= session.compareAt) this.#compare(now, session);
+    }
+  }
+
+  /** Send what waits on all streams. */
+  flush(now: number): void {
+    for (const session of this.#active) {
+      this.#active.delete(session);
+      session.flush(now);
+    }
+  }
+
+  #tellNetworkState(session: Session): void {
+    session.networkStateDue = true;
+    this.#active.add(session);
+  }
+
+  #silentAt(session: Session): number {
+    const { profile, nodes } = this.#core;
+    if (!session.peer) return session.openedAt + INTRODUCTION_LIMIT;
+    const interval = nodes.get(session.peer.node)?.keepAliveInterval(session.peer.peerEndpoint) ??
+      profile.keepAlive.interval;
+    if (interval === 0) return Infinity;
+    return session.lastHeard + interval * profile.keepAlive.multiplier;
+  }
+
+  #identify(now: number, session: Session, { nodeId, endpointId }: NodeEndpoint): void {
+    const core = this.#core;
+    if (session.node !== undefined) return;
+    session.node = nodeId;
+    // The Hello behind it tells whether this is a stream to oneself or to a copy of oneself.
+    if (nodeId === core.nodeId) return;
+    const existing = core.peers.get(session.endpoint.id, nodeId, endpointId);
+    let inherited: Peer | undefined;
+    if (existing) {
+      const other = existing.stream === undefined ? undefined : this.#sessions.get(existing.stream);
+      if (other && this.#keepsOver(other, session, nodeId)) {
+        this.end(now, session, "second stream between the same two nodes", {
+          kind: "redundant",
+          node: nodeId,
+        });
+        return;
+      }
+      inherited = existing;
+      if (other) {
+        other.peer = undefined;
+        this.end(now, other, "replaced by a newer stream", { kind: "redundant", node: nodeId });
+      }
+    } else if (session.dialled && session.endpoint.mode === "stream" && this.#onLink(nodeId)) {
+      this.end(now, session, "already a peer on a link", { kind: "redundant", node: nodeId });
+      return;
+    }
+    if (inherited) {
+      inherited.stream = session.stream;
+      inherited.address = session.address;
+      inherited.lastContact = now;
+      session.peer = inherited;
+    } else {
+      session.peer = {
+        endpoint: session.endpoint.id,
+        endpointName: session.endpoint.name,
+        node: nodeId,
+        peerEndpoint: endpointId,
+        address: session.address,
+        lastContact: now,
+        stream: session.stream,
+        theirHash: undefined,
+      };
+      core.peers.add(session.peer, session.dialled ? "stream opened" : "stream taken");
+    }
+    this.#events.established(now, session);
+  }
+
+  /**
+   * Of two streams between the same two endpoints, both sides keep the one that the node with the
+   * lower id dialled; of two in the same direction the newer, because the older may be dead.
+   */
+  #keepsOver(old: Session, fresh: Session, node: NodeId): boolean {
+    if (old.dialled === fresh.dialled) return false;
+    const lowerDialled = this.#core.nodeId < node ? old.dialled : !old.dialled;
+    return lowerDialled;
+  }
+
+  #onLink(node: NodeId): boolean {
+    for (const session of this.#sessions.values()) {
+      if (session.peer?.node === node && session.endpoint.mode === "multicast+stream") return true;
+    }
+    return false;
+  }
+
+  #hello(now: number, session: Session, hello: Hello): void {
+    if (session.node !== this.#core.nodeId || session.peer) return;
+    if (hello.instance === this.#core.instance) {
+      this.end(now, session, "this is our own address", { kind: "redundant", node: "self" });
+      return;
+    }
+    const yields = this.#core.instance < hello.instance;
+    this.end(now, session, "the other node has our id");
+    if (yields) this.#core.cloned(now);
+  }
+
+  #networkState(now: number, session: Session, { hash }: NetworkState): void {
+    if (!session.peer) return;
+    this.#compareLater(now, session, toHex(hash));
+  }
+
+  #compareLater(now: number, session: Session, hash: string): void {
+    if (!session.peer) return;
+    session.peer.theirHash = hash;
+    if (hash === this.#ownHash(now)) {
+      session.compareAt = Infinity;
+      session.requestPause = 0;
+      return;
+    }
+    if (session.compareAt !== Infinity || session.mirror) return;
+    // What differs now is mostly on its way already; only what still differs later is worth a request.
+    const { imin } = this.#core.profile.trickle;
+    session.compareAt = now + this.#core.random.between(imin, 2 * imin);
+    this.#core.wakeAt(session.compareAt);
+  }
+
+  #compare(now: number, session: Session): void {
+    if (session.peer?.theirHash === this.#ownHash(now)) {
+      session.compareAt = Infinity;
+      session.requestPause = 0;
+      return;
+    }
+    if (!this.#core.mayRequest(now, session.endpoint.id)) {
+      const { imin } = this.#core.profile.trickle;
+      session.compareAt = now + this.#core.random.between(imin, 2 * imin);
+      return;
+    }
+    session.requestDue = true;
+    this.#active.add(session);
+    session.requestPause = Math.min(
+      Math.max(FIRST_REQUEST_PAUSE, session.requestPause * 2),
+      LONGEST_REQUEST_PAUSE,
+    );
+    session.compareAt = now + session.requestPause;
+  }
+
+  #nodeState(now: number, session: Session, state: NodeState): void {
+    if (!session.peer) return;
+    const { asked } = this.#core;
+    const outcome = this.#core.receiveNodeState(now, state);
+    if (outcome === "stored") {
+      session.give.delete(state.nodeId);
+      this.push(now, state.nodeId, { session, asked: asked.settle(now, state.nodeId) });
+    } else if (outcome === "known") {
+      session.give.delete(state.nodeId);
+    } else if (outcome === "older" && state.data.length > 0) {
+      session.give.add(state.nodeId);
+      this.#active.add(session);
+    } else if (outcome === "wanted" && !asked.pending(now, state.nodeId, state.seqno)) {
+      asked.note(now, state.nodeId, state.seqno, now + ANSWER_LIMIT);
+      session.want.add(state.nodeId);
+      this.#active.add(session);
+    }
+  }
+
+  #ownHash(now: number): string {
+    return toHex(this.#core.networkHash(now));
+  }
+
+  #remove(now: number, session: Session, reason: string, ending: Ending): void {
+    if (!this.#sessions.delete(session.stream)) return;
+    this.#active.delete(session);
+    if (session.peer) this.#core.peers.drop(session.peer, reason);
+    this.#events.ended(now, session, ending);
+  }
+}
