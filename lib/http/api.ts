@@ -1,0 +1,191 @@
+/**
+ * What the agent hands to the local API, and the JSON that scripts may rely on (`docs/api.md`).
+ *
+ * The composition root implements {@linkcode AgentApi}; this floor only translates it to HTTP. In
+ * every call an absent `network` means the first network of the config.
+ *
+ * @module
+ */
+
+/** A value as JSON knows it. At the top of a state entry `null` is excluded: there it means delete. */
+export type JsonValue = null | boolean | number | string | JsonValue[] | {
+  [key: string]: JsonValue;
+};
+
+/** Keys and values of one node, before they have a time. */
+export type Entries = Record<string, JsonValue>;
+
+/** One entry of the shared state. */
+export interface StateEntry {
+  value: JsonValue;
+  /** When it changed last, as its node says: ISO 8601, UTC. */
+  at: string;
+}
+
+/**
+ * `{NODE: {KEY: {value, at}}}`. NODE is the node's name, or its id where it has told no name or
+ * where two reachable nodes tell the same.
+ */
+export type StateTree = Record<string, Record<string, StateEntry>>;
+
+/** Which entries are wanted. What is absent does not restrict. */
+export interface StateQuery {
+  network?: string;
+  /** A node's name or id. */
+  node?: string;
+  /** Keys that begin with this text. */
+  prefix?: string;
+  /** Exactly these keys; together with `prefix`: either. */
+  keys?: string[];
+}
+
+/** One change, as `watch` shows it. */
+export interface StateEvent {
+  node: string;
+  key: string;
+  /** The new value; null for `unset` and `lost`. */
+  value: JsonValue;
+  at: string;
+  /** `lost`: its node is no longer reachable. */
+  event: "set" | "unset" | "lost";
+}
+
+/** Who holds entries now, and for how long. */
+export interface SetReceipt {
+  /** Name of the node that publishes them. */
+  node: string;
+  /** Its id. */
+  id: string;
+  /** ISO 8601, only where a TTL was given. */
+  until?: string;
+  ttlSeconds?: number;
+}
+
+/** Entries that live as long as their client. */
+export interface Lease {
+  readonly id: string;
+  /** Replaces all entries of this lease. Throws AgentError where there is no room. */
+  update(entries: Entries): void;
+  /** Removes its entries. Further calls do nothing. */
+  release(): void;
+}
+
+/** A network of `status`. */
+export interface NetworkStatus {
+  name: string;
+  profile: "native" | "hncp";
+  /** This node's id in it. */
+  id: string;
+  /** Reachable nodes, this one included. */
+  nodes: number;
+  peers: number;
+  /** Whether all peers last told the same network state as ours. */
+  consistent: boolean;
+  networkHash: string;
+  /** Which key seals, so that two Pis can be compared; absent where nothing is sealed. */
+  keyId?: string;
+  /** TCP address that others dial, absent where none. */
+  listen?: string;
+  interfaces: string[];
+  /** Bytes of node data that this node publishes, and its limit. */
+  stateBytes: number;
+  stateLimitBytes: number;
+}
+
+/** `status --json`. */
+export interface StatusView {
+  name: string;
+  id: string;
+  version: string;
+  uptimeSeconds: number;
+  networks: NetworkStatus[];
+  rssBytes: number;
+  /** What a person should look at, one line each: `192.168.1.7 on eth0 sends with another key`. */
+  problems: string[];
+}
+
+/** `nodes --json`, one element. */
+export interface NodeRow {
+  name: string;
+  id: string;
+  self: boolean;
+  network: string;
+  /** Number of its entries. */
+  keys: number;
+  /** Since its state was last published. */
+  ageSeconds: number;
+}
+
+/** `peers --json`, one element. */
+export interface PeerRow {
+  /** Name of the node at the other end, or its id. */
+  node: string;
+  id: string;
+  network: string;
+  /** The endpoint that it was met on: an interface's name, or `connect`. */
+  endpoint: string;
+  address: string;
+  lastContactSeconds: number;
+  consistent: boolean;
+}
+
+/** `interfaces --json`, one element. */
+export interface InterfaceRow {
+  name: string;
+  index: number;
+  mac: string;
+  up: boolean;
+  running: boolean;
+  mtu: number;
+  /** `192.0.2.1/24`. */
+  addresses: string[];
+}
+
+/** One metric family in the sense of Prometheus. */
+export interface Metric {
+  /** `agent_…` in base units; a counter ends in `_total`. */
+  name: string;
+  help: string;
+  type: "counter" | "gauge";
+  samples: MetricSample[];
+}
+
+export interface MetricSample {
+  /** Few and bounded: never a key or an address. */
+  labels?: Record<string, string>;
+  value: number;
+}
+
+/**
+ * The agent as the local API sees it. Calls throw AgentError, whose message goes to the client as it
+ * is: exit code 1 for an unknown network, 2 for a bad key or value, 4 for no room.
+ */
+export interface AgentApi {
+  status(): StatusView;
+  nodes(network?: string): NodeRow[];
+  peers(network?: string): PeerRow[];
+  interfaces(): InterfaceRow[];
+  /** A copy of what is known now; nodes without a wanted entry are left out. */
+  state(query: StateQuery): StateTree;
+  /** Why the picture may be partial, for people; empty where it is whole. */
+  partial(network?: string): string[];
+  /**
+   * Sets all entries or none. With a TTL they vanish when it ends, and are not kept over a restart;
+   * `default` stands for the network's `publish_ttl`.
+   */
+  set(
+    network: string | undefined,
+    entries: Entries,
+    options?: { ttlMs?: number | "default" },
+  ): SetReceipt | Promise<SetReceipt>;
+  /** Removes those keys that this node has set; answers which they were. */
+  unset(network: string | undefined, keys: string[]): string[] | Promise<string[]>;
+  /** Entries that live until the lease is released or its TTL ends, whichever is first. */
+  lease(network: string | undefined, entries: Entries, ttlMs?: number): Lease;
+  /**
+   * Calls `listener` at each change, in order, from the moment of the call on and never during it.
+   * So {@linkcode AgentApi.state} in the same turn is the exact state before the first change.
+   */
+  subscribe(network: string | undefined, listener: (event: StateEvent) => void): () => void;
+  metrics(): Metric[];
+}
