@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { readU16, readU24, WireError } from "./bytes.ts";
+import { concat, readU16, readU24, WireError } from "./bytes.ts";
+import { StreamCutter } from "./cutter.ts";
 
 /** One TLV as it stood on the wire. All arrays are views of the input. */
 export interface RawTlv {
@@ -139,19 +140,20 @@ export class TlvFormat {
  * `limit` bytes.
  */
 export class TlvStreamDecoder {
-  readonly #format: TlvFormat;
-  readonly #limit: number;
-  #pending: Uint8Array = new Uint8Array(0);
+  readonly #cutter: StreamCutter;
 
   /** `limit`: the largest TLV, header and padding included, that a stream may carry. */
   constructor(format: TlvFormat, limit: number) {
-    this.#format = format;
-    this.#limit = limit;
+    this.#cutter = new StreamCutter(format.headerBytes, (bytes, at) => {
+      const size = format.size(format.header(bytes, at).length);
+      if (size > limit) throw new WireError(`TLV of ${size} bytes, ${limit} allowed`, at);
+      return size;
+    });
   }
 
   /** Bytes kept until their TLV is whole. */
   get buffered(): number {
-    return this.#pending.length;
+    return this.#cutter.buffered;
   }
 
   /**
@@ -159,22 +161,7 @@ export class TlvStreamDecoder {
    * @throws {WireError} at a TLV above the limit: the stream cannot be followed any further.
    */
   feed(bytes: Uint8Array): Uint8Array {
-    let all = bytes;
-    if (this.#pending.length > 0) {
-      all = new Uint8Array(this.#pending.length + bytes.length);
-      all.set(this.#pending);
-      all.set(bytes, this.#pending.length);
-    }
-    let at = 0;
-    while (all.length - at >= this.#format.headerBytes) {
-      const size = this.#format.size(this.#format.header(all, at).length);
-      if (size > this.#limit) {
-        throw new WireError(`TLV of ${size} bytes in a stream, ${this.#limit} allowed`, at);
-      }
-      if (size > all.length - at) break;
-      at += size;
-    }
-    this.#pending = all.slice(at);
-    return all.slice(0, at);
+    const { first, run } = this.#cutter.feed(bytes);
+    return first ? concat([first, run]) : run.slice();
   }
 }
