@@ -50,3 +50,8 @@ export interface Core {
   /** Wake the machine at this time, or earlier. */
   wakeAt(time: number): void;
 }
+
+/** H(data), cut to the profile's length. */
+export function hashOf(profile: Profile, data: Uint8Array): Uint8Array {
+  return profile.hash(data).slice(0, profile.hashBytes);
+}

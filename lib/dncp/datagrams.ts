@@ -59,7 +59,8 @@ export class DatagramEndpoint {
     this.#core = core;
     this.config = config;
     const single = config.mode === "multicast+datagram" || config.to !== undefined;
-    this.#beat = single ? this.#newBeat(now) : undefined;
+    // A node that publishes nothing stays silent: its hash would keep real nodes from sending theirs.
+    this.#beat = single && !core.readOnly ? this.#newBeat(now) : undefined;
   }
 
   /** A datagram came. `from`: where a reply goes. */
@@ -107,6 +108,11 @@ export class DatagramEndpoint {
   networkStateChanged(now: number): void {
     for (const beat of this.#beats()) beat.trickle.reset(now);
     this.#core.wakeAt(this.nextWake);
+  }
+
+  /** Tell every peer our Node Endpoint, by unicast, and ask how it stands. */
+  introduce(now: number): void {
+    for (const peer of this.#peers()) this.#request(now, peer.address, true, new Set());
   }
 
   /** The endpoint goes: its peers go with it. */
@@ -284,10 +290,7 @@ export class DatagramEndpoint {
       this.#core.peers.drop(peer, `nothing heard for ${silent} s`);
     } else if (now >= this.#probeAt(peer)) {
       this.#probes.set(peer, now);
-      this.#send(peer.address, [
-        this.#networkStateTlv(now),
-        this.#core.encode.requestNetworkState(),
-      ]);
+      this.#request(now, peer.address, true, new Set());
     }
   }
 

@@ -5,7 +5,7 @@
  * @module
  */
 import type { Machine, Random } from "../core/mod.ts";
-import { concat, equalBytes, toHex } from "../wire/mod.ts";
+import { equalBytes, toHex } from "../wire/mod.ts";
 import type {
   Address,
   DncpCounters,
@@ -19,23 +19,18 @@ import type {
   StreamId,
 } from "./api.ts";
 import { Asked } from "./asked.ts";
-import type { Core, NodeStateOutcome } from "./core.ts";
+import type { Core } from "./core.ts";
 import { DatagramEndpoint } from "./datagrams.ts";
 import { Dialer } from "./dialer.ts";
 import { SharedLink } from "./link.ts";
-import { NodeRecord } from "./node_record.ts";
 import { NodeTable } from "./node_table.ts";
-import { OwnData } from "./own_data.ts";
+import { OwnNode } from "./own_node.ts";
 import { type Peer, PeerTable, viewOf } from "./peers.ts";
 import type { Profile } from "./profile.ts";
-import { advance, isOlder } from "./seqno.ts";
+import { receiveNodeState } from "./receive.ts";
 import { Streams } from "./streams.ts";
-import { decodeTlvs, type NodeState, TlvEncoder, TlvType } from "./tlv.ts";
+import { decodeTlvs, TlvEncoder, TlvType } from "./tlv.ts";
 
-/** Own state older than this is published again: 2^32 − 2^16 ms (RFC 7787 §4.4). */
-const AGE_REPUBLISH = 2 ** 32 - 2 ** 16;
-/** Every so many bytes of own node data double the pause between two publications. */
-const PACE_BYTES = 2_048;
 const INSTANCE_BYTES = 8;
 
 /** How a machine is made. */
@@ -82,17 +77,11 @@ export class Dncp implements Machine {
   readonly #peers: PeerTable;
   readonly #streams: Streams;
   readonly #dialer: Dialer;
-  readonly #own = new OwnData();
+  readonly #own: OwnNode;
   readonly #endpoints = new Map<EndpointId, EndpointConfig>();
   readonly #links = new Map<EndpointId, SharedLink>();
   readonly #datagrams = new Map<EndpointId, DatagramEndpoint>();
   readonly #lastRequest = new Map<EndpointId, number>();
-  #nodeId: NodeId;
-  #seqno: number;
-  #published = -Infinity;
-  #dirty = false;
-  #republish = false;
-  #collided = false;
   #knownVersion = 0;
   #wakeAt: number;
 
@@ -102,14 +91,17 @@ export class Dncp implements Machine {
     this.#random = random;
     this.#transport = transport;
     this.#events = options.events ?? {};
-    this.#nodeId = options.nodeId;
-    this.#seqno = options.seqno ?? 0;
     this.#wakeAt = now;
     this.#nodes = new NodeTable(profile, options.nodeId, now, (change) => {
       this.#events.nodeChanged?.(change);
     });
     this.#peers = new PeerTable((peer, kind, why) => this.#peerChanged(peer, kind, why));
     this.#core = this.#makeCore(options);
+    this.#own = new OwnNode(this.#core, options.nodeId, options.seqno ?? 0, {
+      publishing: (seqno) => this.#events.publishing?.(seqno),
+      idChanged: (at) => this.#idChanged(at),
+      keepAlives: () => this.#endpoints.values(),
+    });
     this.#streams = new Streams(this.#core, {
       established: (at, session) => {
         this.#links.get(session.endpoint.id)?.touch(at);
@@ -132,12 +124,12 @@ export class Dncp implements Machine {
   }
 
   get nodeId(): NodeId {
-    return this.#nodeId;
+    return this.#own.id;
   }
 
   /** The sequence number of the last publication. */
   get seqno(): number {
-    return this.#seqno;
+    return this.#own.seqno;
   }
 
   /** Whether the last network state heard from every peer equals ours (RFC 7787 §4.1). */
@@ -156,7 +148,7 @@ export class Dncp implements Machine {
     } else if (config.mode !== "stream") {
       this.#datagrams.set(config.id, new DatagramEndpoint(this.#core, config, now));
     }
-    if (config.keepAliveInterval !== undefined) this.#dirty = true;
+    if (config.keepAliveInterval !== undefined) this.#own.dirty = true;
     this.#settle(now);
   }
 
@@ -169,7 +161,7 @@ export class Dncp implements Machine {
     this.#datagrams.delete(id);
     this.#links.delete(id);
     this.#lastRequest.delete(id);
-    this.#dirty = true;
+    this.#own.dirty = true;
     this.#settle(now);
   }
 
@@ -253,7 +245,6 @@ export class Dncp implements Machine {
   /** The application's TLVs, encoded; they replace those of before. */
   publish(now: number, tlvs: readonly Uint8Array[]): void {
     this.#own.setApplication(tlvs);
-    this.#dirty = true;
     this.#settle(now);
   }
 
@@ -297,29 +288,24 @@ export class Dncp implements Machine {
     for (const endpoint of this.#datagrams.values()) {
       if (endpoint.nextWake <= now) endpoint.wake(now);
     }
-    if (now >= this.#republishAt()) this.#republish = true;
+    this.#own.wake(now);
     this.#wakeAt = Infinity;
     this.#settle(now);
     let earliest = Math.min(
       this.#dialer.nextWake,
       this.#streams.nextWake,
       this.#nodes.nextWake,
-      this.#republishAt(),
+      this.#own.nextWake,
     );
     for (const link of this.#links.values()) earliest = Math.min(earliest, link.nextWake);
     for (const each of this.#datagrams.values()) earliest = Math.min(earliest, each.nextWake);
     this.#wakeSoon(earliest);
   }
 
-  #republishAt(): number {
-    const own = this.#nodes.get(this.#nodeId);
-    return own ? own.origination + AGE_REPUBLISH : Infinity;
-  }
-
   /** Bring everything that follows from the last event to its end, and send what waits. */
   #settle(now: number): void {
     this.#nodes.update(now);
-    if (this.#dirty || this.#republish) this.#publishWhenDue(now);
+    if (this.#own.publishWhenDue(now)) this.#streams.push(now, this.#own.id);
     if (this.#nodes.version !== this.#knownVersion) {
       this.#knownVersion = this.#nodes.version;
       this.#streams.networkStateChanged(now);
@@ -328,60 +314,7 @@ export class Dncp implements Machine {
     }
     this.#streams.flush(now);
     this.counters.graphRuns = this.#nodes.walks;
-    this.#wakeSoon(this.#dialer.nextWake);
-    this.#wakeSoon(this.#nodes.nextWake);
-  }
-
-  /** RFC 7787 §4.4: changes are collected; the first after a pause goes out at once. */
-  #publishWhenDue(now: number): void {
-    const own = this.#nodes.get(this.#nodeId);
-    const pause = this.#profile.publishInterval * (1 + (own?.data.length ?? 0) / PACE_BYTES);
-    if (now < this.#published + pause) {
-      this.#wakeSoon(this.#published + pause);
-      return;
-    }
-    this.#publishNow(now);
-  }
-
-  #publishNow(now: number): void {
-    this.#dirty = false;
-    if (this.#core.readOnly) return;
-    const data = this.#own.build(this.#dncpTlvs());
-    const before = this.#nodes.get(this.#nodeId);
-    const changed = before ? !equalBytes(before.data, data) : data.length > 0;
-    if (!changed && !this.#republish) return;
-    this.#republish = false;
-    this.#seqno = advance(this.#seqno);
-    // 0 is never used: peers exist that cannot take it for the number of an unknown node.
-    if (this.#seqno === 0) this.#seqno = 1;
-    this.#events.publishing?.(this.#seqno);
-    this.#published = now;
-    this.counters.publications++;
-    this.#nodes.store(
-      new NodeRecord(this.#profile, {
-        id: this.#nodeId,
-        self: true,
-        seqno: this.#seqno,
-        data,
-        hash: this.#hashOf(data),
-        origination: now,
-        received: now,
-      }),
-    );
-    this.#nodes.update(now);
-    this.#streams.push(now, this.#nodeId);
-  }
-
-  /** Peer and Keep-Alive Interval TLVs. */
-  #dncpTlvs(): Uint8Array[] {
-    const { encode } = this.#core;
-    const tlvs = this.#peers.tlvs(encode);
-    for (const { id, keepAliveInterval } of this.#endpoints.values()) {
-      if (keepAliveInterval !== undefined) {
-        tlvs.push(encode.keepAliveInterval(id, keepAliveInterval));
-      }
-    }
-    return tlvs;
+    this.#wakeSoon(Math.min(this.#dialer.nextWake, this.#nodes.nextWake, this.#own.nextWake));
   }
 
   #linkMulticast(
@@ -407,100 +340,25 @@ export class Dncp implements Machine {
     }
     if (node === undefined || instance === this.#core.instance) return;
     // A copy of this node (a cloned SD card) is dialled like a stranger; the stream will tell.
-    link.heard(now, node, from, port, foreignKey || node === this.#nodeId);
+    link.heard(now, node, from, port, foreignKey || node === this.#own.id);
     if (!hash) return;
     if (equalBytes(hash, this.networkHash(now))) link.hearConsistent();
     const session = this.#streams.with(link.config.id, node);
     if (session) this.#streams.heardHash(now, session, hash);
   }
 
-  #receiveNodeState(now: number, state: NodeState): NodeStateOutcome {
-    const { nodeId: id, seqno, hash, data } = state;
-    if (id === this.#nodeId && !this.#core.readOnly) {
-      const own = this.#nodes.get(id);
-      const newer = isOlder(this.#seqno, seqno);
-      const conflicting = seqno === this.#seqno && own && !equalBytes(own.hash, hash);
-      if (newer || conflicting) this.#collide(now, seqno);
-      return "known";
-    }
-    const current = this.#nodes.get(id);
-    if (current && !isOlder(current.seqno, seqno)) {
-      if (seqno !== current.seqno) return "older";
-      if (equalBytes(current.hash, hash)) return "known";
-    }
-    const origination = now - state.age;
-    if (data.length > 0) {
-      if (data.length > this.#profile.maxNodeData || !equalBytes(this.#hashOf(data), hash)) {
-        this.counters.hashMismatches++;
-        return "refused";
-      }
-      const record = new NodeRecord(this.#profile, {
-        id,
-        self: false,
-        seqno,
-        // Copies: what was received is a view into a buffer of the transport.
-        data: data.slice(),
-        hash: hash.slice(),
-        origination,
-        received: now,
-      });
-      if (this.#nodes.store(record)) return "stored";
-      this.counters.nodesRefused++;
-      return "refused";
-    }
-    if (current && equalBytes(current.hash, hash)) {
-      this.#nodes.store(current.renewed(seqno, origination));
-      return "stored";
-    }
-    // A node without node data has no Peer TLV and cannot be reachable.
-    if (equalBytes(hash, this.#hashOf(data))) return "known";
-    return "wanted";
-  }
-
-  /** Our own node id with a state that is not ours (RFC 7787 §4.4, RFC 7788 §4.4). */
-  #collide(now: number, receivedSeqno: number): void {
-    this.counters.collisions++;
-    if (this.#collided) {
-      this.#takeNewId(now);
-      return;
-    }
-    this.#collided = true;
-    this.#seqno = advance(receivedSeqno, this.#profile.collisionStep - 1);
-    this.#republish = true;
-    this.#published = -Infinity;
-  }
-
-  #takeNewId(now: number): void {
-    let id: NodeId;
-    do id = toHex(this.#random.bytes(this.#profile.nodeIdBytes)); while (this.#nodes.get(id));
+  /** Peers have to learn a new id of ours by unicast. */
+  #idChanged(now: number): void {
     for (const session of [...this.#streams]) {
       this.#streams.end(now, session, "this node takes a new id");
     }
-    this.#nodes.changeSelf(id);
-    this.#nodeId = id;
-    this.#seqno = 0;
-    this.#collided = false;
-    this.#republish = true;
-    this.#published = -Infinity;
-    this.#events.nodeIdChanged?.(id);
-    for (const peer of this.#peers) {
-      const encode = this.#core.encode;
-      if (peer.stream !== undefined) continue;
-      this.#transport.datagram(
-        peer.endpoint,
-        peer.address,
-        concat([
-          encode.nodeEndpoint(id, peer.endpoint),
-          encode.networkState(this.networkHash(now)),
-          encode.requestNetworkState(),
-        ]),
-      );
-    }
+    this.#events.nodeIdChanged?.(this.#own.id);
+    for (const endpoint of this.#datagrams.values()) endpoint.introduce(now);
   }
 
   /** The rooms' view of this machine. */
   #makeCore(options: DncpOptions): Core {
-    const nodeId = () => this.#nodeId;
+    const nodeId = () => this.#own.id;
     return {
       profile: this.#profile,
       random: this.#random,
@@ -516,12 +374,9 @@ export class Dncp implements Machine {
       readOnly: options.readOnly ?? false,
       asked: new Asked(),
       networkHash: (now) => this.networkHash(now),
-      receiveNodeState: (now, state) => this.#receiveNodeState(now, state),
+      receiveNodeState: (now, state) => receiveNodeState(this.#core, this.#own, now, state),
       mayRequest: (now, endpoint) => this.#mayRequest(now, endpoint),
-      cloned: (now) => {
-        this.counters.collisions++;
-        this.#takeNewId(now);
-      },
+      cloned: (now) => this.#own.takeNewId(now),
       wakeAt: (time) => this.#wakeSoon(time),
     };
   }
@@ -535,12 +390,8 @@ export class Dncp implements Machine {
   }
 
   #peerChanged(peer: Peer, kind: "added" | "dropped", why: string): void {
-    this.#dirty = true;
+    this.#own.dirty = true;
     this.#events.peerChanged?.(viewOf(peer, toHex(this.#nodes.hash.digest())), kind, why);
-  }
-
-  #hashOf(data: Uint8Array): Uint8Array {
-    return this.#profile.hash(data).slice(0, this.#profile.hashBytes);
   }
 
   #wakeSoon(time: number): void {

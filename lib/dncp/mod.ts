@@ -7,7 +7,7 @@
 export * from "./api.ts";
 export { Dncp, type DncpOptions } from "./machine.ts";
 export { createNetworkHash, type NetworkHash } from "./network_hash.ts";
-export { sortTlvs } from "./own_data.ts";
+export { sortTlvs } from "./node_data.ts";
 export { hncpProfile, nativeProfile, type Profile } from "./profile.ts";
 export { advance, isOlder } from "./seqno.ts";
 export * from "./tlv.ts";
