@@ -14,6 +14,15 @@ export interface Machine {
   wake(now: number): void;
 }
 
+/** Calls back once, `delay` milliseconds from now, unless what it returns is called before. */
+export type Timer = (callback: () => void, delay: number) => () => void;
+
+/** The one real timer. Tests bring their own. */
+const realTimer: Timer = (callback, delay) => {
+  const timer = setTimeout(callback, delay);
+  return () => clearTimeout(timer);
+};
+
 /** The longest sleep that a 32-bit timer takes, in milliseconds. */
 const LONGEST_SLEEP = 0x7fff_ffff;
 
@@ -25,15 +34,22 @@ export class Scheduler {
   readonly #clock: Clock;
   readonly #machines = new Set<Machine>();
   readonly #onError: (error: unknown, machine: Machine) => void;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #timer: Timer;
+  /** Ends the sleep under way. */
+  #cancel: (() => void) | undefined;
   #armedFor = Infinity;
   #touched = false;
   #stopped = false;
 
   /** `onError` is told of a machine that threw in `wake`; the others run on. */
-  constructor(clock: Clock, onError: (error: unknown, machine: Machine) => void) {
+  constructor(
+    clock: Clock,
+    onError: (error: unknown, machine: Machine) => void,
+    timer: Timer = realTimer,
+  ) {
     this.#clock = clock;
     this.#onError = onError;
+    this.#timer = timer;
   }
 
   /** Monotonic milliseconds, for handing to machines. */
@@ -63,7 +79,7 @@ export class Scheduler {
   /** Stop for good. Machines are not told. */
   stop(): void {
     this.#stopped = true;
-    clearTimeout(this.#timer);
+    this.#cancel?.();
     this.#machines.clear();
   }
 
@@ -71,17 +87,17 @@ export class Scheduler {
     if (this.#stopped) return;
     let earliest = Infinity;
     for (const machine of this.#machines) earliest = Math.min(earliest, machine.nextWake());
-    if (earliest === this.#armedFor && this.#timer !== undefined) return;
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    if (earliest === this.#armedFor && this.#cancel !== undefined) return;
+    this.#cancel?.();
+    this.#cancel = undefined;
     this.#armedFor = earliest;
     if (earliest === Infinity) return;
     const delay = Math.min(Math.max(0, Math.ceil(earliest - this.#clock.now())), LONGEST_SLEEP);
-    this.#timer = setTimeout(() => this.#run(), delay);
+    this.#cancel = this.#timer(() => this.#run(), delay);
   }
 
   #run(): void {
-    this.#timer = undefined;
+    this.#cancel = undefined;
     this.#armedFor = Infinity;
     const now = this.#clock.now();
     for (const machine of [...this.#machines]) {
