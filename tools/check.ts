@@ -34,17 +34,23 @@ export type Reasons = ReadonlyMap<string, string>;
 /**
  * Counts the tests of one `deno test` run.
  *
+ * @param cases what it reported; `undefined` where it never came to report.
  * @param exitCode of the run; where it failed and no test did, that is one failure.
  * @param files the test files that had to run. One that is missing from the report could not be
  * loaded, or holds no test, and counts as a failure.
  */
 export function countTests(
-  cases: readonly TestCase[],
+  cases: readonly TestCase[] | undefined,
   exitCode: number,
   files: readonly string[],
   reasons: Reasons,
 ): Report {
   const report: Report = { passed: 0, failed: 0, skipped: [], complaints: [] };
+  if (cases === undefined) {
+    report.failed++;
+    report.complaints.push(`the test runner ended with exit code ${exitCode} before it reported`);
+    return report;
+  }
   for (const { name, outcome } of withoutSteps(cases)) {
     if (outcome === "failed") report.failed++;
     else if (outcome === "skipped" || outcome === "passed" && reasons.has(name)) {
@@ -106,13 +112,13 @@ class Check {
     const junit = `${this.#folder}/${name}.xml`;
     const { code } = await this.#deno(["test", "-A", `--junit-path=${junit}`, ...args], "inherit")
       .output();
-    const cases = parseJunit(await readOr(junit, ""));
-    const { passed, failed, skipped, complaints } = countTests(
-      cases,
-      code,
-      files,
-      parseReasons(await readOr(`${this.#folder}/skipped`, "")),
-    );
+    const xml = await readIfThere(junit);
+    const reasons = parseReasons(await readIfThere(`${this.#folder}/skipped`) ?? "");
+    const cases = xml === undefined ? undefined : parseJunit(xml);
+    const { passed, failed, skipped, complaints } = countTests(cases, code, files, reasons);
+    if (performance.now() - start >= STAGE_LIMIT) {
+      complaints.push(`stopped after ${STAGE_LIMIT / 60_000} minutes`);
+    }
     this.report.passed += passed;
     this.report.failed += failed;
     this.report.skipped.push(...skipped);
@@ -166,11 +172,11 @@ function parseReasons(lines: string): Reasons {
   );
 }
 
-async function readOr(path: string, otherwise: string): Promise<string> {
+async function readIfThere(path: string): Promise<string | undefined> {
   try {
     return await Deno.readTextFile(path);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return otherwise;
+    if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;
   }
 }

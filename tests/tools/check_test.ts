@@ -79,7 +79,12 @@ Deno.test("a file that ran no test is a failure", () => {
 });
 
 Deno.test("a runner that fails without a failed test is one failure", () => {
-  strictEqual(closingLine(countTests([], 143, [], new Map())), "0 passed, 1 failed");
+  strictEqual(closingLine(countTests([], 1, [], new Map())), "0 passed, 1 failed");
+});
+
+Deno.test("a runner that was stopped before it reported is one failure", () => {
+  const report = countTests(undefined, 143, ["tests/a_test.ts", "tests/b_test.ts"], new Map());
+  strictEqual(closingLine(report), "0 passed, 1 failed");
 });
 
 Deno.test("arguments are paths, flags or a filter", () => {
