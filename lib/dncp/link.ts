@@ -113,7 +113,7 @@ export class SharedLink {
   wake(now: number): void {
     if (now >= this.#lookAt) this.#look(now);
     if (this.#listening) return;
-    const keepAliveDue = now - this.#lastSent >= this.#core.profile.keepAlive.interval;
+    const keepAliveDue = now >= this.#lastSent + this.#core.profile.keepAlive.interval;
     if (now >= this.#helloAt || keepAliveDue) {
       this.#multicast(now);
       this.#trickle.restart(now);

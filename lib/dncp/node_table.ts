@@ -125,7 +125,7 @@ export class NodeTable {
       }
     }
     if (this.#grown.size > 0) this.#grow(now);
-    if (this.#walkPending && now - this.#lastWalk >= WALK_INTERVAL) this.#walk(now);
+    if (this.#walkPending && now >= this.#lastWalk + WALK_INTERVAL) this.#walk(now);
     if (now >= this.#nextSweep) this.#sweep(now);
   }
 
