@@ -1,0 +1,140 @@
+/**
+ * Several holders may claim one key. The claim written last is the one that shows; when it goes, the
+ * one beneath shows again.
+ *
+ * @module
+ */
+import type { StateCodec } from "./codec.ts";
+import { type Entry, entryEqual, jsonEqual, type Value } from "./entry.ts";
+
+/** Where an entry comes from. */
+export type Source = "set" | "lease" | "guest" | "agent";
+
+/** Who holds entries: the store, one lease, one guest, or the agent. */
+export interface Holder {
+  readonly source: Source;
+  /** When all of it ends, on the monotonic clock, in ms; `Infinity` for not by itself. */
+  until: number;
+  readonly entries: Map<string, Entry>;
+}
+
+/** A new holder of nothing. */
+export function newHolder(source: Source, until = Infinity): Holder {
+  return { source, until, entries: new Map() };
+}
+
+/** Holders that come and go, by their name. */
+export class Holders<K> {
+  readonly #holders = new Map<K, Holder>();
+
+  get size(): number {
+    return this.#holders.size;
+  }
+
+  get(name: K): Holder | undefined {
+    return this.#holders.get(name);
+  }
+
+  set(name: K, holder: Holder): void {
+    this.#holders.set(name, holder);
+  }
+
+  delete(name: K): void {
+    this.#holders.delete(name);
+  }
+
+  /** When the first of them ends; `Infinity` for none. */
+  get earliestEnd(): number {
+    let earliest = Infinity;
+    for (const { until } of this.#holders.values()) earliest = Math.min(earliest, until);
+    return earliest;
+  }
+
+  /** Remove those that have ended by `now`, and give them back. */
+  takeEnded(now: number): Holder[] {
+    const ended: Holder[] = [];
+    for (const [name, holder] of this.#holders) {
+      if (holder.until > now) continue;
+      this.#holders.delete(name);
+      ended.push(holder);
+    }
+    return ended;
+  }
+}
+
+/** What a holder is about to hold under some keys; `undefined` for nothing any more. */
+export type Changes = ReadonlyMap<string, Entry | undefined>;
+
+/**
+ * All claims by key. Sizes are those of the largest claim of each key: whichever claims go and
+ * whichever show instead, the encoding of what shows is never larger than that.
+ */
+export class Claims {
+  readonly #codec: StateCodec;
+  /** Per key, the claim that shows last. */
+  readonly #stacks = new Map<string, Holder[]>();
+
+  constructor(codec: StateCodec) {
+    this.#codec = codec;
+  }
+
+  /** Keys that anybody holds. */
+  keys(): IterableIterator<string> {
+    return this.#stacks.keys();
+  }
+
+  /** The entry that shows, and who holds it. */
+  top(key: string): { holder: Holder; entry: Entry } | undefined {
+    const holder = this.#stacks.get(key)?.at(-1);
+    const entry = holder?.entries.get(key);
+    return holder && entry && { holder, entry };
+  }
+
+  /**
+   * The entry that a write makes. Where the value is what shows already, its time stays: nothing
+   * changed for those who look.
+   */
+  entryFor(key: string, value: Value, at: number): Entry {
+    const visible = this.top(key)?.entry;
+    return visible !== undefined && jsonEqual(visible.value, value) ? visible : { key, value, at };
+  }
+
+  /** How many bytes the sum of sizes would grow by; negative where it would shrink. */
+  growth(holder: Holder, changes: Changes): number {
+    let growth = 0;
+    for (const [key, entry] of changes) {
+      let before = 0;
+      let after = entry === undefined ? 0 : this.#codec.sizeOf(entry);
+      for (const other of this.#stacks.get(key) ?? []) {
+        const size = this.#codec.sizeOf(other.entries.get(key) as Entry);
+        before = Math.max(before, size);
+        if (other !== holder) after = Math.max(after, size);
+      }
+      growth += after - before;
+    }
+    return growth;
+  }
+
+  /** Write. True where something else shows now. */
+  apply(holder: Holder, changes: Changes): boolean {
+    let changed = false;
+    for (const [key, entry] of changes) {
+      const before = this.top(key)?.entry;
+      const stack = (this.#stacks.get(key) ?? []).filter((other) => other !== holder);
+      if (entry === undefined) holder.entries.delete(key);
+      else {
+        holder.entries.set(key, entry);
+        stack.push(holder);
+      }
+      if (stack.length > 0) this.#stacks.set(key, stack);
+      else this.#stacks.delete(key);
+      if (!entryEqual(before, this.top(key)?.entry)) changed = true;
+    }
+    return changed;
+  }
+
+  /** All that shows. */
+  *visible(): IterableIterator<Entry> {
+    for (const key of this.#stacks.keys()) yield this.top(key)?.entry as Entry;
+  }
+}

@@ -1,0 +1,426 @@
+/**
+ * This node's own dictionary, from its four sources: what was `set` to stay, what local clients
+ * lease, what leafy guests publish through this node, and what the agent says of itself.
+ *
+ * A refused write changes nothing, and nothing is ever dropped to make room. What a write promises
+ * holds once it has returned: `set` entries are handed to `persist` before they show.
+ *
+ * @module
+ */
+import { AgentError, ExitCode, type Machine } from "../core/mod.ts";
+import type { Json } from "../wire/cbor.ts";
+import { Budget, spaced, StateRefusal } from "./budget.ts";
+import { type Changes, Claims, type Holder, Holders, newHolder } from "./claims.ts";
+import {
+  AGENT_PREFIX,
+  byKey,
+  checkKey,
+  checkValue,
+  type Entry,
+  entryEqual,
+  entryOf,
+  quote,
+  timestamp,
+} from "./entry.ts";
+import type {
+  LeaseId,
+  OwnDictionaryOptions,
+  OwnEntry,
+  PersistentChange,
+  Writes,
+} from "./own_api.ts";
+
+/** The node's own dictionary. */
+export class OwnDictionary implements Machine {
+  readonly #options: Required<OwnDictionaryOptions>;
+  readonly #claims: Claims;
+  readonly #budget: Budget;
+  readonly #set = newHolder("set");
+  readonly #agent = newHolder("agent");
+  readonly #leases = new Holders<LeaseId>();
+  /** What `setFor` wrote: a holder for each key, so that a later write replaces the one before. */
+  readonly #timed = new Holders<string>();
+  readonly #guests = new Holders<string>();
+  #lastLease = 0;
+  #nextEnd = Infinity;
+  #version = 0;
+  #encoded: Uint8Array[] | undefined;
+
+  constructor(options: OwnDictionaryOptions) {
+    this.#options = {
+      persist: () => {},
+      onChanged: () => {},
+      limit: 65_536,
+      agentReserve: 2_048,
+      maxGuests: 32,
+      maxGuestBytes: 4_096,
+      maxLeases: 256,
+      ...options,
+    };
+    this.#claims = new Claims(options.codec);
+    const { limit, agentReserve } = this.#options;
+    this.#budget = new Budget(options.codec.overhead, limit, agentReserve);
+  }
+
+  /** Grows by one with every change of what shows. */
+  get version(): number {
+    return this.#version;
+  }
+
+  /** TLVs for the node data, sorted. The same array until the next change. */
+  encoded(): readonly Uint8Array[] {
+    return this.#encoded ??= this.#options.codec.encode(this.#claims.visible());
+  }
+
+  /** All entries that show, in the order of their keys. */
+  entries(): OwnEntry[] {
+    const found: OwnEntry[] = [];
+    for (const key of this.#claims.keys()) {
+      const own = this.get(key);
+      if (own !== undefined) found.push(own);
+    }
+    return found.sort(byKey);
+  }
+
+  /** The entry that shows under a key. */
+  get(key: string): OwnEntry | undefined {
+    const top = this.#claims.top(key);
+    return top && { ...top.entry, source: top.holder.source, until: top.holder.until };
+  }
+
+  /**
+   * Take over what the store has kept, times included; for the start, before anything else. Gives
+   * back what cannot be taken (a limit that is lower now, a key that no longer may be), to be told.
+   */
+  restore(entries: Iterable<Entry>): Entry[] {
+    const refused: Entry[] = [];
+    let changed = false;
+    for (const entry of entries) {
+      const changes = new Map([[entry.key, entry]]);
+      if (
+        entryOf(entry.key, entry.at, entry.value) === undefined ||
+        entry.key.startsWith(AGENT_PREFIX) ||
+        !this.#budget.fits("others", this.#claims.growth(this.#set, changes))
+      ) refused.push(entry);
+      else changed = this.#write(this.#set, changes) || changed;
+    }
+    if (changed) this.#changed();
+    return refused;
+  }
+
+  /**
+   * Write to stay. Returns what changed in the persistent entries; empty where all values were
+   * there already.
+   * @throws {AgentError} exit 2 for keys and values that cannot be, 4 where there is no room; and
+   * whatever `persist` throws. Nothing has changed then.
+   */
+  set(now: number, wall: number, writes: Writes): readonly PersistentChange[] {
+    this.#endDue(now);
+    const changes = this.#prepare(wall, writes, (key) => this.#set.entries.has(key));
+    this.#checkRoom(this.#set, changes);
+    const persistent = this.#persist(changes);
+    this.#finish(this.#set, changes);
+    return persistent;
+  }
+
+  /**
+   * Remove what was written by {@linkcode set} or {@linkcode setFor}. Returns the keys where there
+   * was something. What leases, guests and the agent hold stays.
+   */
+  unset(keys: Iterable<string>): string[] {
+    const unique = new Set(keys);
+    const persistent = new Map<string, undefined>();
+    for (const key of unique) if (this.#set.entries.has(key)) persistent.set(key, undefined);
+    this.#persist(persistent);
+    const removed = [...unique].filter((key) =>
+      persistent.has(key) || this.#timed.get(key) !== undefined
+    );
+    let changed = this.#write(this.#set, persistent);
+    for (const key of removed) {
+      const timed = this.#timed.get(key);
+      if (timed === undefined) continue;
+      this.#timed.delete(key);
+      changed = this.#vacate(timed) || changed;
+    }
+    if (changed) this.#changed();
+    return removed;
+  }
+
+  /**
+   * Write for `ttlMs` only, without anybody who keeps it alive: `set --ttl`. Writing a key again
+   * replaces the earlier value and its end. Not kept over a restart.
+   * @throws {AgentError} as {@linkcode set}.
+   */
+  setFor(now: number, wall: number, writes: Writes, ttlMs: number): void {
+    this.#endDue(now);
+    const until = now + checkTtl(ttlMs);
+    const changes = this.#prepare(wall, writes, (key) => this.#timed.get(key) !== undefined);
+    let growth = 0;
+    for (const [key, entry] of changes) {
+      const holder = this.#timed.get(key) ?? newHolder("lease");
+      growth += this.#claims.growth(holder, new Map([[key, entry]]));
+    }
+    this.#budget.check("others", growth);
+    let changed = false;
+    for (const [key, entry] of changes) {
+      const holder = this.#timed.get(key) ?? newHolder("lease");
+      holder.until = until;
+      changed = this.#write(holder, new Map([[key, entry]])) || changed;
+      if (entry === undefined) this.#timed.delete(key);
+      else this.#timed.set(key, holder);
+    }
+    this.#nextEnd = Math.min(this.#nextEnd, until);
+    if (changed) this.#changed();
+  }
+
+  /**
+   * Entries that live until the lease is released or, where it has a TTL, that long after the last
+   * refresh.
+   * @throws {AgentError} as {@linkcode set}, and exit 4 where there are too many leases.
+   */
+  openLease(now: number, wall: number, writes: Writes, ttlMs?: number): LeaseId {
+    this.#endDue(now);
+    const until = now + (ttlMs === undefined ? Infinity : checkTtl(ttlMs));
+    if (this.#leases.size >= this.#options.maxLeases) {
+      throw new StateRefusal(
+        `this node has ${this.#leases.size} open leases, as many as it allows; close one first`,
+        "too-many",
+      );
+    }
+    const holder = newHolder("lease", until);
+    const changes = this.#prepare(wall, writes, () => false);
+    this.#checkRoom(holder, changes);
+    const id = ++this.#lastLease;
+    this.#leases.set(id, holder);
+    this.#nextEnd = Math.min(this.#nextEnd, until);
+    this.#finish(holder, changes);
+    return id;
+  }
+
+  /**
+   * All that an open lease holds, in place of what it held before.
+   * @throws {AgentError} as {@linkcode set}, and exit 1 where the lease has ended.
+   */
+  updateLease(now: number, wall: number, id: LeaseId, writes: Writes): void {
+    this.#endDue(now);
+    const holder = this.#lease(id);
+    const changes = replacing(holder, this.#prepare(wall, writes, () => false));
+    this.#checkRoom(holder, changes);
+    this.#finish(holder, changes);
+  }
+
+  /**
+   * The lease now ends `ttlMs` from now.
+   * @throws {AgentError} exit 1 where the lease has ended.
+   */
+  refreshLease(now: number, id: LeaseId, ttlMs: number): void {
+    this.#endDue(now);
+    this.#lease(id).until = now + checkTtl(ttlMs);
+    this.#nextEnd = this.#earliestEnd();
+  }
+
+  /** End a lease. False where it had ended already. */
+  releaseLease(id: LeaseId): boolean {
+    return this.#drop(this.#leases, id);
+  }
+
+  /**
+   * All that a guest publishes through this node, in place of what it published before.
+   * @throws {AgentError} exit 2 for values that cannot be, {@linkcode StateRefusal} for the rest.
+   */
+  putGuest(now: number, wall: number, guestId: string, writes: Writes, ttlMs: number): void {
+    this.#endDue(now);
+    const until = now + checkTtl(ttlMs);
+    const known = this.#guests.get(guestId);
+    if (known === undefined && this.#guests.size >= this.#options.maxGuests) {
+      throw new StateRefusal(
+        `this node has ${this.#guests.size} guests, as many as it allows; ask another node`,
+        "too-many",
+      );
+    }
+    const holder = known ?? newHolder("guest");
+    const entries = this.#prepare(wall, writes, () => false);
+    this.#checkGuestSize(entries);
+    const changes = replacing(holder, entries);
+    this.#checkRoom(holder, changes);
+    holder.until = until;
+    this.#guests.set(guestId, holder);
+    this.#nextEnd = this.#earliestEnd();
+    this.#finish(holder, changes);
+  }
+
+  /** Only move the end of what a guest publishes. False where there is no such guest (any more). */
+  refreshGuest(now: number, guestId: string, ttlMs: number): boolean {
+    this.#endDue(now);
+    const holder = this.#guests.get(guestId);
+    if (holder === undefined) return false;
+    holder.until = now + checkTtl(ttlMs);
+    this.#nextEnd = this.#earliestEnd();
+    return true;
+  }
+
+  /** Remove what a guest publishes. False where there was nothing. */
+  dropGuest(guestId: string): boolean {
+    return this.#drop(this.#guests, guestId);
+  }
+
+  /** When a guest's entries end, on the monotonic clock, in ms; `undefined` where there is none. */
+  guestUntil(guestId: string): number | undefined {
+    return this.#guests.get(guestId)?.until;
+  }
+
+  /** Guests and leases at the moment, for metrics. */
+  get counts(): { readonly guests: number; readonly leases: number; readonly bytes: number } {
+    return {
+      guests: this.#guests.size,
+      leases: this.#leases.size + this.#timed.size,
+      bytes: this.encoded().reduce((sum, tlv) => sum + tlv.length, 0),
+    };
+  }
+
+  /**
+   * What the agent says of itself, under `agent/…`. Keys that are not named stay as they are.
+   * @throws {AgentError} exit 4 where there is no room.
+   */
+  setAgent(wall: number, writes: Writes): void {
+    const changes = new Map<string, Entry | undefined>();
+    for (const [key, value] of new Map(writes)) {
+      if (!checkKey(key).startsWith(AGENT_PREFIX)) {
+        throw new RangeError(`${quote(key)} does not begin with ${AGENT_PREFIX}`);
+      }
+      if (value !== null) changes.set(key, this.#entry(wall, key, value));
+      else if (this.#agent.entries.has(key)) changes.set(key, undefined);
+    }
+    this.#checkRoom(this.#agent, changes);
+    this.#finish(this.#agent, changes);
+  }
+
+  nextWake(): number {
+    return this.#nextEnd;
+  }
+
+  wake(now: number): void {
+    this.#endDue(now);
+  }
+
+  #endDue(now: number): void {
+    if (now < this.#nextEnd) return;
+    let changed = false;
+    for (const holders of [this.#leases, this.#timed, this.#guests]) {
+      for (const holder of holders.takeEnded(now)) changed = this.#vacate(holder) || changed;
+    }
+    this.#nextEnd = this.#earliestEnd();
+    if (changed) this.#changed();
+  }
+
+  #drop<K>(holders: Holders<K>, name: K): boolean {
+    const holder = holders.get(name);
+    if (holder === undefined) return false;
+    holders.delete(name);
+    this.#nextEnd = this.#earliestEnd();
+    if (this.#vacate(holder)) this.#changed();
+    return true;
+  }
+
+  #earliestEnd(): number {
+    return Math.min(
+      this.#leases.earliestEnd,
+      this.#timed.earliestEnd,
+      this.#guests.earliestEnd,
+    );
+  }
+
+  #lease(id: LeaseId): Holder {
+    const holder = this.#leases.get(id);
+    if (holder !== undefined) return holder;
+    throw new AgentError(`lease ${id} has ended; open a new one`, ExitCode.NotThere);
+  }
+
+  /** Writes by anybody but the agent, checked. `holds`: whether there is something to delete. */
+  #prepare(
+    wall: number,
+    writes: Writes,
+    holds: (key: string) => boolean,
+  ): Map<string, Entry | undefined> {
+    const changes = new Map<string, Entry | undefined>();
+    for (const [key, value] of new Map(writes)) {
+      if (checkKey(key).startsWith(AGENT_PREFIX)) {
+        throw new StateRefusal(
+          `${quote(key)} is the agent's own; only it writes keys that begin with ${AGENT_PREFIX}`,
+          "not-allowed",
+        );
+      }
+      if (value !== null) changes.set(key, this.#entry(wall, key, value));
+      else if (holds(key)) changes.set(key, undefined);
+    }
+    return changes;
+  }
+
+  #entry(wall: number, key: string, value: Json): Entry {
+    return this.#claims.entryFor(key, checkValue(key, value), timestamp(wall));
+  }
+
+  #persist(changes: Changes): readonly PersistentChange[] {
+    const persistent: PersistentChange[] = [];
+    for (const [key, entry] of changes) {
+      if (!entryEqual(this.#set.entries.get(key), entry)) persistent.push({ key, entry });
+    }
+    if (persistent.length > 0) this.#options.persist(persistent);
+    return persistent;
+  }
+
+  #checkRoom(holder: Holder, changes: Changes): void {
+    this.#budget.check(writerOf(holder), this.#claims.growth(holder, changes));
+  }
+
+  #checkGuestSize(changes: Changes): void {
+    let size = 0;
+    for (const entry of changes.values()) if (entry) size += this.#options.codec.sizeOf(entry);
+    if (size <= this.#options.maxGuestBytes) return;
+    throw new StateRefusal(
+      `a guest's entries may take ${spaced(this.#options.maxGuestBytes)} bytes, these take ${
+        spaced(size)
+      }; publish less`,
+      "too-large",
+    );
+  }
+
+  /** Write without checks. True where something else shows now. */
+  #write(holder: Holder, changes: Changes): boolean {
+    this.#budget.take(writerOf(holder), this.#claims.growth(holder, changes));
+    return this.#claims.apply(holder, changes);
+  }
+
+  /** Take away all that a holder holds. */
+  #vacate(holder: Holder): boolean {
+    return this.#write(holder, new Map([...holder.entries.keys()].map((key) => [key, undefined])));
+  }
+
+  #finish(holder: Holder, changes: Changes): void {
+    if (this.#write(holder, changes)) this.#changed();
+  }
+
+  #changed(): void {
+    this.#version++;
+    this.#encoded = undefined;
+    this.#options.onChanged();
+  }
+}
+
+function checkTtl(ttlMs: number): number {
+  if (ttlMs > 0 && Number.isFinite(ttlMs)) return ttlMs;
+  throw new AgentError(
+    `a TTL of ${ttlMs} ms cannot be; give a positive duration such as 60s`,
+    ExitCode.Usage,
+  );
+}
+
+/** Entries that come in place of all that a holder holds. */
+function replacing(holder: Holder, entries: Changes): Changes {
+  const gone = [...holder.entries.keys()].filter((key) => !entries.has(key));
+  return new Map([...entries, ...gone.map((key) => [key, undefined] as const)]);
+}
+
+function writerOf(holder: Holder): "agent" | "others" {
+  return holder.source === "agent" ? "agent" : "others";
+}
