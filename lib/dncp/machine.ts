@@ -149,6 +149,8 @@ export class Dncp implements Machine {
       this.#datagrams.set(config.id, new DatagramEndpoint(this.#core, config, now));
     }
     if (config.keepAliveInterval !== undefined) this.#own.dirty = true;
+    // The new endpoint's timers: with no endpoint before, nothing else would wake this machine.
+    this.#wakeSoon(now);
     this.#settle(now);
   }
 
