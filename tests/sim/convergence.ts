@@ -86,6 +86,8 @@ function wrongList(node: SimNode, part: SimNode[]): string | undefined {
     listed++;
     if (ids && !ids.has(id)) extra.push(id);
   }
+  // Who publishes nothing and has no peer has no state, and is not in its own list (spec, 4.2).
+  if (part.length === 1 && listed === 0 && node.tlvs.length === 0) return undefined;
   if (extra.length > 0) return `${node.name} lists ${extra.join(", ")}, which it cannot reach`;
   for (const other of part) {
     const seen = machine.node(other.id);
@@ -107,9 +109,8 @@ function sameState(a: NodeView, b: NodeView): boolean {
 /** What the application wants published must be in the node's own data. */
 function unpublished(node: SimNode): string | undefined {
   const own = machineOf(node).node(node.id);
-  if (!own) return `${node.name} does not list itself`;
   for (const tlv of node.tlvs) {
-    if (!contains(own.data, tlv)) return `${node.name} has not published ${tlv.toHex()}`;
+    if (!own || !contains(own.data, tlv)) return `${node.name} has not published ${tlv.toHex()}`;
   }
   return undefined;
 }

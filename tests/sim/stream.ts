@@ -317,8 +317,9 @@ export class Dial implements SimEvent {
   #acceptorLife = 0;
   #attempt = 0;
   #stage: "syn" | "answer" | "accept" | "open" | "refused" | "timeout" = "syn";
+  /** The interface that the SYN left by: one from which the address can be reached. */
   #from: Attachment | undefined;
-  #to: Attachment | undefined;
+  readonly #to: Attachment | undefined;
   #end: StreamEnd | undefined;
 
   constructor(
@@ -339,7 +340,6 @@ export class Dial implements SimEvent {
     this.#start = now;
     this.#life = node.life;
     this.#to = world.attachmentOf(host as string);
-    this.#from = endpoint.attachments.find((attachment) => attachment.link === this.#to?.link);
     world.queue.push(now, this);
   }
 
@@ -356,8 +356,11 @@ export class Dial implements SimEvent {
 
   #syn(now: number): void {
     const { random } = this.#world;
-    if (this.#from && this.#to && this.#from.reaches(this.#to) && !this.#from.link.isLost(random)) {
-      this.#next("answer", now + this.#from.link.delayOf(random));
+    const to = this.#to;
+    const from = to && this.#endpoint.attachments.find((own) => own.reaches(to));
+    this.#from = from;
+    if (from && !from.link.isLost(random)) {
+      this.#next("answer", now + from.link.delayOf(random));
     } else {
       this.#again(now);
     }
