@@ -1,0 +1,249 @@
+/**
+ * The config tables of LSOE, PIoT, nearby and ring. The names of `[lsoe]` are the ones of its
+ * specification (`spec/lsoe.md` §9).
+ *
+ * @module
+ */
+import { glob, key, nodeName, open, port } from "./config_row.ts";
+import {
+  boolean,
+  choice,
+  duration,
+  integer,
+  listenAddress,
+  listOf,
+  path,
+  records,
+  text,
+} from "./config_types.ts";
+
+const mac = text(
+  'a MAC address such as "01-80-C2-00-00-0E"',
+  /^[0-9A-Fa-f]{2}([:-])(?:[0-9A-Fa-f]{2}\1){4}[0-9A-Fa-f]{2}$/,
+);
+const url = text("a URL that begins with http:// or https://", /^https?:\/\/[^\s\p{Cc}]+$/u);
+
+export const lsoeRows = {
+  enabled: key(boolean, false, "Find out which cable leads where. Needs CAP_NET_RAW."),
+  interfaces: key(listOf(glob), ["*"], "Interfaces that speak LSOE; `*` as in [[network]]."),
+  "exclude-interfaces": key(listOf(glob), [], "Less these."),
+  ethertype: key(
+    integer(0x0600, 0xffff),
+    0x88b5,
+    "EtherType of its frames: 0x88B5 (34997). 0x8885 (34949) talks with an unpatched lsoed.",
+  ),
+  compat: key(
+    choice("none", "lsoed"),
+    "none",
+    '"lsoed" stands for ethertype 0x8885, announce-scope "all", no VENDOR PDUs and no labels.',
+  ),
+  "hello-interval": key(
+    duration(100),
+    "60s",
+    "Between two HELLOs. Shorter finds a neighbour sooner that was there before us.",
+  ),
+  "hello-multicast-macaddr": key(
+    mac,
+    "01-80-C2-00-00-0E",
+    "Destination of HELLO. ...-0E stops at every bridge, ...-00 (nearest customer bridge) and" +
+      " ...-03 pass some; FF-FF-FF-FF-FF-FF crosses Linux bridges.",
+  ),
+  "retransmit-initial-interval": key(
+    duration(10),
+    "1s",
+    "Wait before the first repetition. Shorter recovers sooner from loss, and floods a slow peer.",
+  ),
+  "retransmit-max-drop": key(
+    integer(1, 32),
+    3,
+    "Transmissions without an answer until the session counts as dead.",
+  ),
+  "retransmit-exponential-backoff": key(
+    boolean,
+    true,
+    "Doubles the wait with every repetition.",
+  ),
+  "keepalive-send-interval": key(
+    duration(10),
+    "1s",
+    "Between two KEEPALIVEs of an open session.",
+  ),
+  "keepalive-receive-timeout": key(
+    duration(0),
+    "60s",
+    "Silence after which a session is closed; 0 = never. Shorter notices a dead peer sooner.",
+  ),
+  "local-id": open(
+    text(
+      'ten octets in hexadecimal, such as "00:00:00:00:00:00:c0:00:02:01"',
+      /^(?:[0-9A-Fa-f]{2}[:-]?){0,9}[0-9A-Fa-f]{2}$/,
+    ),
+    "made from the machine",
+    "00:00:00:00:00:00:c0:00:02:01",
+    "Our id on the wire, ten octets; a shorter one is padded with zeros on the left.",
+  ),
+  "export-loopbacks": key(
+    listOf(glob),
+    [],
+    "Loopback interfaces whose addresses are announced too.",
+  ),
+  "primary-address": key(
+    listOf(text("an IP address", /^[0-9A-Fa-f.:]{2,45}$/)),
+    [],
+    "Addresses that are flagged as primary on their interface; without, the only one of its kind.",
+  ),
+  attributes: key(
+    listOf(integer(0, 255)),
+    [],
+    "Attribute octets of OPEN, whose meaning is yours.",
+  ),
+  "announce-scope": key(
+    choice("interface", "all"),
+    "interface",
+    '"interface": the addresses of the session\'s interface. "all": those of every interface.',
+  ),
+  "keep-state-on-timeout": key(
+    boolean,
+    false,
+    "Keep what was learned from a peer that fell silent, until it says something new.",
+  ),
+  "close-on-carrier-loss": key(
+    boolean,
+    false,
+    "Close sessions at once when the link loses its carrier, instead of by time-out.",
+  ),
+  "reassembly-timeout": key(
+    duration(10),
+    "1s",
+    "How long fragments of a datagram wait for the rest. Longer takes more memory.",
+  ),
+  "reorder-window": key(
+    duration(0, 60_000),
+    "100ms",
+    "How long a fragment that came too early is held.",
+  ),
+  "mac-address-cache-timeout": key(
+    duration(1_000),
+    "300s",
+    "How long a MAC address without a session is remembered.",
+  ),
+  "hopeless-hold": key(
+    duration(0),
+    "60s",
+    "Pause after an error that will not mend by itself.",
+  ),
+  "max-datagram": key(
+    integer(64, 65_535),
+    1_500,
+    "Largest LSOE datagram, in bytes. Smaller fits small MTUs in fewer fragments.",
+  ),
+  "report-rfc7752-url": open(
+    url,
+    "nothing is reported",
+    "http://192.0.2.1:8080/links",
+    "Where sessions and addresses are reported by HTTP POST, as JSON in the terms of RFC 7752.",
+    ["report-url"],
+  ),
+};
+
+export const piotRows = {
+  enabled: key(boolean, true, "Messages between nodes, with links that survive outages."),
+  listen: key(
+    listenAddress,
+    "none",
+    'TCP address for links from outside our network, such as "[::]:55580". Nodes of one network' +
+      " need none: their messages go down its sealed streams.",
+  ),
+  policy: key(
+    choice("accept", "ask", "closed"),
+    "accept",
+    'Nodes that we do not know: "accept" links them, "ask" holds them for a decision, "closed"' +
+      " turns them away.",
+  ),
+  inherit_state: key(
+    boolean,
+    true,
+    "A new session goes on where the last one ended. false: a clean slate each time, and what was" +
+      " held is dropped.",
+  ),
+  idle: key(
+    duration(1_000),
+    "15s",
+    "Silence after which a peer is asked for a sign of life; gone after twice as long again.",
+  ),
+  confirm_timeout: key(duration(100), "10s", "Wait for a confirmation until the session is reset."),
+  max_frame: key(
+    integer(4_096, 64 * 1_048_576),
+    1_048_576,
+    "Largest frame, in bytes. Larger messages take that much memory on both sides.",
+  ),
+  hold_ttl: key(
+    duration(0),
+    "24h",
+    "How long a message is held for a peer that is away, where its sender says nothing else.",
+  ),
+  hold_entries: key(
+    integer(1, 1_000_000),
+    1_000,
+    "Messages held for one link. More survives a longer outage and takes more of the SD card.",
+  ),
+  hold_bytes: key(integer(1_024, 1_073_741_824), 8_388_608, "The same, in bytes."),
+  overflow: key(
+    choice("oldest", "reject"),
+    "oldest",
+    'When that is full: "oldest" drops the oldest held message, "reject" refuses the new one.',
+  ),
+};
+
+export const nearbyRows = {
+  enabled: key(boolean, true, "Beacon for networkzero: advertise, discover, ask, news."),
+  beacon_port: key(port, 9_999, "UDP port of the adverts; the same on all computers."),
+  rpc_port: key(port, 9_998, "TCP port on 127.0.0.1 at which local programs find the beacon."),
+  interfaces: key(
+    listOf(glob),
+    ["*"],
+    "Interfaces on which adverts go out; `*` as in [[network]].",
+  ),
+};
+
+/** One server of a ring. */
+export type RingMember = { name: string; host: string; port: number };
+
+export const ringRows = {
+  enabled: key(boolean, false, "Serve the pzog ring."),
+  members: key(
+    records<RingMember>({
+      name: nodeName,
+      host: text("a host name or address", /^[\p{L}\p{N}_.:%-]{1,253}$/u),
+      port,
+    }),
+    [],
+    'All servers in ring order, the same list on each: {name = "a", host = "192.0.2.1",' +
+      " port = 55552}.",
+  ),
+  index: open(
+    integer(0, 255),
+    "the member whose name is this node's",
+    0,
+    "Which of the members this node is, from 0.",
+  ),
+  log_dir: open(
+    path,
+    "ring/ in the state folder",
+    "/var/log/agent",
+    "Folder of access.log, error.log and ring.log. Each message is a line of at most 80 bytes.",
+  ),
+  keep_alive: key(
+    duration(1_000),
+    "300s",
+    "A sign of life is sent when nothing else was for this long.",
+  ),
+  answer_timeout: key(duration(100), "30s", "Wait for ACK or OK, then reconnect."),
+  idle_timeout: key(duration(1_000), "660s", "A connection that is silent for longer is closed."),
+  reconnect: key(
+    duration(100),
+    "60s",
+    "Between two tries to reach a missing member, up to 5 s more at random.",
+  ),
+  connect_timeout: key(duration(100), "10s", "Limit of one such try."),
+};
