@@ -135,8 +135,11 @@ export function encodeFrame(message: Uint8Array): Uint8Array {
   return out;
 }
 
-/** Plaintext bytes in each but the last frame of a long text: as many as keep the next one aligned. */
-const CHUNK = (MAX_NOISE_MESSAGE & ~3) + 2 - 4 - NOISE_TAG_BYTES;
+/**
+ * Plaintext bytes in each but the last frame of a long text: the most with which a frame, its length
+ * included, ends on a multiple of 4.
+ */
+const CHUNK = (MAX_NOISE_MESSAGE & ~3) + 2 - NOISE_TAG_BYTES;
 
 /**
  * `plaintext` encrypted into as many frames as it needs, ready to be written in one piece. The
