@@ -17,7 +17,7 @@ export const MAX_CBOR_DEPTH = 64;
 const Major = { Unsigned: 0, Negative: 1, Text: 3, Array: 4, Map: 5, Other: 7 } as const;
 const FALSE = 0xf4, TRUE = 0xf5, NULL = 0xf6, FLOAT16 = 0xf9, FLOAT32 = 0xfa, FLOAT64 = 0xfb;
 
-/** Up to here a loop over ASCII is faster than a call to the text decoder. */
+/** Up to here a loop over ASCII is faster than a call to the text encoder or decoder. */
 const SHORT_TEXT = 32;
 
 const utf8Decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -49,7 +49,7 @@ function writeValue(writer: ByteWriter, value: Json, depth: number): void {
   if (value === null) writer.u8(NULL);
   else if (typeof value === "boolean") writer.u8(value ? TRUE : FALSE);
   else if (typeof value === "number") writeNumber(writer, value);
-  else if (typeof value === "string") writeText(writer, utf8(value));
+  else if (typeof value === "string") writeText(writer, value);
   else if (typeof value !== "object") throw new RangeError(`${typeof value} is no JSON value`);
   else if (depth >= MAX_CBOR_DEPTH) {
     throw new RangeError(`a value nested deeper than ${MAX_CBOR_DEPTH} levels`);
@@ -64,14 +64,27 @@ function writeMap(writer: ByteWriter, map: { [key: string]: Json }, depth: numbe
   if (prototype !== null && prototype !== Object.prototype) {
     throw new RangeError("an object of a class is no JSON value");
   }
-  const entries = Object.entries(map).map(([key, value]) => ({ key: utf8(key), value }));
+  const keys = Object.keys(map);
   // The head of a shorter key is the smaller one, so the order of encodings is this (§4.2.1).
-  entries.sort((a, b) => a.key.length - b.key.length || compareBytes(a.key, b.key));
-  writeHead(writer, Major.Map, entries.length);
-  for (const { key, value } of entries) {
-    writeText(writer, key);
-    writeValue(writer, value, depth + 1);
+  if (keys.every(isAscii)) keys.sort((a, b) => a.length - b.length || (a < b ? -1 : 1));
+  else {
+    const encoded = new Map(keys.map((key) => [key, utf8(key)]));
+    const bytesOf = (key: string) => encoded.get(key) as Uint8Array;
+    keys.sort((a, b) => {
+      const [x, y] = [bytesOf(a), bytesOf(b)];
+      return x.length - y.length || compareBytes(x, y);
+    });
   }
+  writeHead(writer, Major.Map, keys.length);
+  for (const key of keys) {
+    writeText(writer, key);
+    writeValue(writer, map[key] as Json, depth + 1);
+  }
+}
+
+function isAscii(text: string): boolean {
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x7f) return false;
+  return true;
 }
 
 function utf8(text: string): Uint8Array {
@@ -80,9 +93,15 @@ function utf8(text: string): Uint8Array {
   return utf8Encoder.encode(text);
 }
 
-function writeText(writer: ByteWriter, text: Uint8Array): void {
-  writeHead(writer, Major.Text, text.length);
-  writer.put(text);
+function writeText(writer: ByteWriter, text: string): void {
+  if (text.length < SHORT_TEXT && isAscii(text)) {
+    writeHead(writer, Major.Text, text.length);
+    for (let i = 0; i < text.length; i++) writer.u8(text.charCodeAt(i));
+    return;
+  }
+  const bytes = utf8(text);
+  writeHead(writer, Major.Text, bytes.length);
+  writer.put(bytes);
 }
 
 function writeNumber(writer: ByteWriter, value: number): void {
