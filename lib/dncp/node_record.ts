@@ -67,8 +67,8 @@ export class NodeRecord implements NodeView {
     this.lastReachable = state.received;
   }
 
-  /** The same data under a later sequence number. */
-  renewed(seqno: number, origination: number): NodeRecord {
+  /** The same data under a later sequence number, which came here just now. */
+  renewed(seqno: number, origination: number, received: number): NodeRecord {
     const record = new NodeRecord(this.#profile, {
       id: this.id,
       self: this.self,
@@ -76,7 +76,7 @@ export class NodeRecord implements NodeView {
       data: this.data,
       hash: this.hash,
       origination,
-      received: this.received,
+      received,
     });
     record.#parsed = this.#parsed;
     record.#linkKeys = this.#linkKeys;

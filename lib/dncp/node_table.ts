@@ -148,6 +148,7 @@ export class NodeTable {
     for (let id = queue.pop(); id !== undefined; id = queue.pop()) {
       const record = this.#nodes.get(id);
       if (!record || this.#expired(record, now)) continue;
+      if (!record.reachable && this.#firstHops.has(id)) this.#setReachable(record, true);
       for (const link of record.links) {
         const other = this.#nodes.get(link.node);
         if (!other || other.reachable === record.reachable) continue;

@@ -50,7 +50,7 @@ export function receiveNodeState(
     return "refused";
   }
   if (current && equalBytes(current.hash, hash)) {
-    core.nodes.store(current.renewed(seqno, origination));
+    core.nodes.store(current.renewed(seqno, origination, now));
     return "stored";
   }
   // A node without node data has no Peer TLV and cannot be reachable.
