@@ -75,6 +75,7 @@ export class SharedLink {
       known.lastHeard = now;
       return;
     }
+    if (known && known.address !== from) this.#dialer.unwant(this.config.id, known.address);
     this.#heard.set(node, { node, address: from, port, since: now, lastHeard: now, deaf });
     const { imin } = this.#core.profile.trickle;
     this.#lookAt = Math.min(this.#lookAt, now + this.#core.random.between(imin / 2, imin));
@@ -170,7 +171,9 @@ export class SharedLink {
       const hopeless = this.#dialer.failures(this.config.id, heard.address) >= HOPELESS;
       if (!sessions.has(id) && (heard.lastHeard < forgetBefore || hopeless)) {
         // Its address stays known while others still have it as a peer.
-        if (!nodes.get(id)?.reachable) this.#heard.delete(id);
+        if (nodes.get(id)?.reachable) continue;
+        this.#heard.delete(id);
+        this.#dialer.unwant(this.config.id, heard.address);
       } else {
         population.add(id);
       }
