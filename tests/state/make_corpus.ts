@@ -1,0 +1,41 @@
+/**
+ * Writes the corpus files of the decoders in `lib/state`: `deno run -A tests/state/make_corpus.ts`.
+ * Run it by hand after a format changed; the files are committed.
+ *
+ * @module
+ */
+import { NativeStateCodec, STATE_TLV } from "../../lib/state/mod.ts";
+import { concat } from "../../lib/wire/bytes.ts";
+import { encodeCbor } from "../../lib/wire/cbor.ts";
+import { TlvFormat } from "../../lib/wire/tlv.ts";
+
+const folder = new URL("../fuzz/corpus/state-native/", import.meta.url);
+Deno.mkdirSync(folder, { recursive: true });
+
+const codec = new NativeStateCodec();
+const native = TlvFormat.native;
+const at = 1_795_251_600_000;
+const files: Record<string, Uint8Array> = {
+  "empty": new Uint8Array(0),
+  "one": concat(codec.encode([{ key: "heating/target", value: 21.5, at }])),
+  "several": concat([
+    native.encode(8, new Uint8Array(16)),
+    ...codec.encode([
+      { key: "agent/name", value: "pi-kitchen", at },
+      { key: "Küche/🌡", value: [1, -1, 1.5, "x", { a: null }], at },
+      { key: "__proto__", value: { __proto__: null, on: true }, at: 0 },
+    ]),
+    native.encode(200, Uint8Array.of(1, 2, 3)),
+  ]),
+  "twice": concat([
+    native.encode(STATE_TLV, encodeCbor(["a", 1, "x"])),
+    native.encode(STATE_TLV, encodeCbor(["a", 1, "y"])),
+  ]),
+  "bad-null": native.encode(STATE_TLV, encodeCbor(["a", 1, null])),
+  "bad-time": native.encode(STATE_TLV, encodeCbor(["a", 1.5, 1])),
+  "bad-key": native.encode(STATE_TLV, encodeCbor(["a\n", 1, 1])),
+  "bad-parts": native.encode(STATE_TLV, encodeCbor(["a", 1])),
+  "bad-cut": concat(codec.encode([{ key: "a", value: "x", at }])).slice(0, -1),
+  "bad-cbor": native.encode(STATE_TLV, Uint8Array.of(0x83, 0x61)),
+};
+for (const [name, bytes] of Object.entries(files)) Deno.writeFileSync(new URL(name, folder), bytes);
