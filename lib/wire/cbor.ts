@@ -224,7 +224,7 @@ function readMap(reader: ByteReader, initial: number, depth: number): { [key: st
     if (Object.hasOwn(map, key)) throw new WireError("map key that comes twice", at);
     const value = readValue(reader, depth + 1);
     if (key === "__proto__") {
-      // An assignment would set the prototype instead.
+      // With `--unstable-unsafe-proto`, an assignment would set the prototype instead.
       Object.defineProperty(map, key, {
         value,
         writable: true,
