@@ -9,6 +9,7 @@
  * @module
  */
 export * from "./client.ts";
+export * from "./discovery.ts";
 export * from "./messages.ts";
 export * from "./mirror.ts";
 export * from "./server.ts";

@@ -1,0 +1,173 @@
+/**
+ * The composition root: config → store, networks, local API. The only place that knows everything.
+ *
+ * @module
+ */
+import { AgentError, ExitCode, messageOf, monotonicClock, Scheduler } from "../core/mod.ts";
+import { type ApiServer, serveApi } from "../http/mod.ts";
+import { type InterfaceSource, PollingInterfaces } from "../net/mod.ts";
+import { openStore, type Store } from "../store/mod.ts";
+import type { Config } from "./config.ts";
+import { readSecret } from "./config_keys.ts";
+import { loadKeys } from "./keys.ts";
+import type { Log } from "./log.ts";
+import { Network, type Surroundings } from "./network.ts";
+import { Problems } from "./problems.ts";
+import { ApiView } from "./api_view.ts";
+import { VERSION } from "./version.ts";
+
+const FAULT_KEY = "fault";
+
+/** What an agent is made with, besides its config. */
+export interface AgentOptions {
+  readonly config: Config;
+  readonly log: Log;
+  /** Lines for the person who started a new network. */
+  readonly tell: (line: string) => void;
+  /** Default: polls the system. */
+  readonly interfaces?: InterfaceSource;
+}
+
+/** A running agent. */
+export class Agent {
+  readonly scheduler: Scheduler;
+  readonly networks: readonly Network[];
+  readonly problems: Problems;
+  readonly #log: Log;
+  readonly #store: Store;
+  readonly #interfaces: InterfaceSource;
+  readonly #view: ApiView;
+  #config: Config;
+  #api: ApiServer | undefined;
+  #unsubscribe: () => void = () => {};
+  #carrierTimer: ReturnType<typeof setInterval> | undefined;
+
+  private constructor(options: AgentOptions, store: Store) {
+    const { config, log } = options;
+    const clock = monotonicClock;
+    this.#config = config;
+    this.#log = log;
+    this.#store = store;
+    this.problems = new Problems(log, () => clock.now());
+    const onFault = (error: unknown) => this.#fault(error);
+    this.scheduler = new Scheduler(clock, onFault);
+    const around: Surroundings = {
+      name: config.agent.name,
+      version: VERSION,
+      clock,
+      scheduler: this.scheduler,
+      store,
+      log,
+      problems: this.problems,
+      randomBytes: (length) => crypto.getRandomValues(new Uint8Array(length)),
+      onFault,
+    };
+    this.networks = config.networks.map((network) =>
+      new Network(network, loadKeys(network, options.tell), around)
+    );
+    this.#interfaces = options.interfaces ?? new PollingInterfaces();
+    this.#view = new ApiView({
+      name: config.agent.name,
+      version: VERSION,
+      clock,
+      networks: this.networks,
+      problems: this.problems,
+      interfaces: () => this.#interfaces.current(),
+      touched: () => this.scheduler.touch(),
+    });
+  }
+
+  /**
+   * Start everything that the config names.
+   * @throws {AgentError} where something is in the way; nothing is left running then.
+   */
+  static async start(options: AgentOptions): Promise<Agent> {
+    const { config, log } = options;
+    makeStateDir(config.agent.stateDir);
+    const store = openStore(`${config.agent.stateDir}/agent.db`, (line) => log.warning(line));
+    let agent: Agent;
+    try {
+      agent = new Agent(options, store);
+    } catch (error) {
+      store.close();
+      throw error;
+    }
+    try {
+      await agent.#start();
+      return agent;
+    } catch (error) {
+      await agent.stop();
+      throw error;
+    }
+  }
+
+  /** The Unix socket of the local API. */
+  get socket(): string | undefined {
+    return this.#api?.socket;
+  }
+
+  /** Take over what can change while running: keys, `connect`, the log level. */
+  reload(config: Config): void {
+    this.#log.level = config.agent.logLevel;
+    for (const network of this.networks) {
+      const fresh = config.networks.find(({ name }) => name === network.config.name);
+      if (!fresh) continue;
+      network.reload(fresh, loadKeys(fresh, () => {}));
+      network.followInterfaces(this.#interfaces.current());
+    }
+    this.#config = config;
+    this.#log.notice("the config was read again");
+  }
+
+  /** Leave all networks and let go of everything. */
+  async stop(): Promise<void> {
+    clearInterval(this.#carrierTimer);
+    this.#unsubscribe();
+    this.#interfaces.close();
+    this.scheduler.stop();
+    await this.#api?.close();
+    await Promise.all(this.networks.map((network) => network.stop()));
+    this.#store.close();
+  }
+
+  async #start(): Promise<void> {
+    const { agent, http } = this.#config;
+    this.#api = await serveApi(this.#view, {
+      sockets: agent.sockets,
+      listen: http.listen,
+      token: http.tokenFile && readSecret(http.tokenFile, { from: "config" }),
+      onFault: (error) => this.#fault(error),
+    });
+    const interfaces = this.#interfaces.current();
+    for (const network of this.networks) network.start(interfaces);
+    this.#unsubscribe = this.#interfaces.subscribe((all) => this.#followInterfaces(all));
+  }
+
+  #followInterfaces(all = this.#interfaces.current()): void {
+    for (const network of this.networks) network.followInterfaces(all);
+    const waiting = this.networks.some((network) => network.waitsForCarrier);
+    if (waiting) this.#carrierTimer ??= setInterval(() => this.#followInterfaces(), 1_000);
+    else {
+      clearInterval(this.#carrierTimer);
+      this.#carrierTimer = undefined;
+    }
+  }
+
+  #fault(error: unknown): void {
+    this.problems.note(FAULT_KEY, `a fault of this program: ${messageOf(error)}; please report it`);
+    if (error instanceof Error && error.stack) this.#log.debug(error.stack);
+  }
+}
+
+function makeStateDir(path: string): void {
+  try {
+    Deno.mkdirSync(path, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    throw new AgentError(
+      `the state folder ${path} cannot be made (${messageOf(cause)}); ` +
+        "choose another with --state-dir, or state_dir in [agent]",
+      ExitCode.Refused,
+      { cause },
+    );
+  }
+}

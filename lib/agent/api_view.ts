@@ -1,0 +1,240 @@
+/**
+ * The agent as the local API sees it: lists and figures made when they are asked for.
+ *
+ * @module
+ */
+import { AgentError, type Clock, ExitCode } from "../core/mod.ts";
+import type {
+  AgentApi,
+  Entries,
+  InterfaceRow,
+  Lease,
+  Metric,
+  NodeRow,
+  PeerRow,
+  SetReceipt,
+  StateEvent,
+  StateQuery,
+  StateTree,
+  StatusView,
+} from "../http/api.ts";
+import type { InterfaceInfo } from "../net/mod.ts";
+import { type StateChange, toStateJson } from "../state/mod.ts";
+import { toHex } from "../wire/mod.ts";
+import { metricsOf } from "./metrics.ts";
+import type { Network } from "./network.ts";
+import type { Problems } from "./problems.ts";
+
+/** What a node's dictionary may take, in bytes (`lib/state`). */
+const STATE_LIMIT = 65_536;
+
+/** What the view looks at. */
+export interface ApiViewOptions {
+  readonly name: string;
+  readonly version: string;
+  readonly clock: Clock;
+  readonly networks: readonly Network[];
+  readonly problems: Problems;
+  readonly interfaces: () => InterfaceInfo[];
+  /** A machine was told something: its next wake may have moved. */
+  readonly touched: () => void;
+}
+
+/** Implements what `lib/http` translates. */
+export class ApiView implements AgentApi {
+  readonly #options: ApiViewOptions;
+  readonly #startedAt: number;
+
+  constructor(options: ApiViewOptions) {
+    this.#options = options;
+    this.#startedAt = options.clock.now();
+  }
+
+  status(): StatusView {
+    const { name, version, networks, problems } = this.#options;
+    return {
+      name,
+      id: networks[0]?.machine.nodeId ?? "",
+      version,
+      uptimeSeconds: this.#uptime(),
+      networks: networks.map((network) => ({
+        name: network.config.name,
+        profile: network.config.profile,
+        id: network.machine.nodeId,
+        nodes: network.view.size,
+        peers: network.machine.peers().length,
+        consistent: network.machine.consistent,
+        networkHash: toHex(network.machine.networkHash(this.#options.clock.now())),
+        ...(network.keys[0] && { keyId: network.keys[0].id }),
+        ...(network.listen && { listen: network.listen }),
+        interfaces: network.interfaces,
+        stateBytes: network.own.counts.bytes,
+        stateLimitBytes: STATE_LIMIT,
+      })),
+      rssBytes: Deno.memoryUsage().rss,
+      problems: problems.current(),
+    };
+  }
+
+  nodes(network?: string): NodeRow[] {
+    const now = this.#options.clock.now();
+    return this.#chosen(network).flatMap(({ view, config }) =>
+      view.nodes().map(({ node, id, self, keys, origination }) => ({
+        name: node,
+        id,
+        self,
+        network: config.name,
+        keys,
+        ageSeconds: seconds(now - origination),
+      }))
+    );
+  }
+
+  peers(network?: string): PeerRow[] {
+    const now = this.#options.clock.now();
+    return this.#chosen(network).flatMap(({ machine, view, config }) =>
+      machine.peers().map((peer) => ({
+        node: view.names.of(peer.node),
+        id: peer.node,
+        network: config.name,
+        endpoint: peer.endpointName,
+        address: peer.address,
+        lastContactSeconds: seconds(now - peer.lastContact),
+        consistent: peer.consistent,
+      }))
+    );
+  }
+
+  interfaces(): InterfaceRow[] {
+    return this.#options.interfaces().map(({ loopback: _, addresses, ...rest }) => ({
+      ...rest,
+      addresses: [...addresses],
+    }));
+  }
+
+  state({ network, node, prefix, keys }: StateQuery): StateTree {
+    const { view } = this.#network(network);
+    const nodes = node === undefined ? undefined : view.names.resolve(node);
+    if (prefix !== undefined && keys !== undefined) {
+      const either = [
+        ...view.get({ ...(nodes && { nodes }), prefix }),
+        ...view.get({ ...(nodes && { nodes }), keys }),
+      ];
+      const tree: StateTree = {};
+      for (const [name, entries] of either.map((one) => Object.entries(toStateJson([one]))[0]!)) {
+        tree[name] = { ...tree[name], ...entries };
+      }
+      return tree;
+    }
+    return toStateJson(view.get({
+      ...(nodes && { nodes }),
+      ...(prefix !== undefined && { prefix }),
+      ...(keys !== undefined && { keys }),
+    }));
+  }
+
+  partial(network?: string): string[] {
+    return this.#network(network).partial();
+  }
+
+  set(
+    network: string | undefined,
+    entries: Entries,
+    options: { ttlMs?: number | "default" } = {},
+  ): SetReceipt {
+    const chosen = this.#network(network);
+    const { clock, touched } = this.#options;
+    const now = clock.now();
+    const wall = clock.wall();
+    const writes = Object.entries(entries);
+    const ttlMs = options.ttlMs === "default" ? chosen.config.publishTtl : options.ttlMs;
+    if (ttlMs === undefined) chosen.own.set(now, wall, writes);
+    else chosen.own.setFor(now, wall, writes, ttlMs);
+    touched();
+    return receipt(chosen, wall, ttlMs);
+  }
+
+  unset(network: string | undefined, keys: string[]): string[] {
+    const removed = this.#network(network).own.unset(keys);
+    this.#options.touched();
+    return removed;
+  }
+
+  lease(network: string | undefined, entries: Entries, ttlMs?: number): Lease {
+    const chosen = this.#network(network);
+    const { own } = chosen;
+    const { clock, touched } = this.#options;
+    let held = new Set(Object.keys(entries));
+    const id = own.openLease(clock.now(), clock.wall(), Object.entries(entries), ttlMs);
+    touched();
+    return {
+      id: crypto.randomUUID(),
+      receipt: receipt(chosen, clock.wall(), ttlMs),
+      update: (next) => {
+        const writes: [string, Entries[string]][] = Object.entries(next);
+        for (const key of held) if (!Object.hasOwn(next, key)) writes.push([key, null]);
+        own.updateLease(clock.now(), clock.wall(), id, writes);
+        held = new Set(Object.keys(next));
+        touched();
+      },
+      release: () => {
+        own.releaseLease(id);
+        touched();
+      },
+    };
+  }
+
+  subscribe(network: string | undefined, listener: (event: StateEvent) => void): () => void {
+    return this.#network(network).view.onChange((change) => listener(eventOf(change)));
+  }
+
+  metrics(): Metric[] {
+    return metricsOf(this.#options.networks, {
+      version: this.#options.version,
+      uptimeSeconds: this.#uptime(),
+      problems: this.#options.problems.total,
+    });
+  }
+
+  #uptime(): number {
+    return seconds(this.#options.clock.now() - this.#startedAt);
+  }
+
+  #chosen(name: string | undefined): readonly Network[] {
+    return name === undefined ? this.#options.networks : [this.#network(name)];
+  }
+
+  #network(name: string | undefined): Network {
+    const { networks } = this.#options;
+    const found = name === undefined
+      ? networks[0]
+      : networks.find(({ config }) => config.name === name);
+    if (found) return found;
+    const names = networks.map(({ config }) => config.name).join(", ");
+    throw new AgentError(
+      `there is no network "${name}"; this agent is in ${names}`,
+      ExitCode.NotThere,
+    );
+  }
+}
+
+function receipt({ machine, view }: Network, wall: number, ttlMs?: number): SetReceipt {
+  const id = machine.nodeId;
+  return {
+    node: view.names.of(id),
+    id,
+    ...(ttlMs !== undefined && {
+      until: new Date(wall + ttlMs).toISOString(),
+      ttlSeconds: ttlMs / 1000,
+    }),
+  };
+}
+
+function eventOf({ node, key, value, at, event }: StateChange): StateEvent {
+  return { node, key, value, at: new Date(at).toISOString(), event };
+}
+
+/** Milliseconds as seconds with one digit behind the point. */
+function seconds(ms: number): number {
+  return Math.max(0, Math.round(ms / 100) / 10);
+}

@@ -1,0 +1,83 @@
+/**
+ * Figures for `/metrics`.
+ *
+ * @module
+ */
+import type { Metric } from "../http/api.ts";
+import type { Network } from "./network.ts";
+
+/** What is counted besides the networks. */
+export interface AgentFigures {
+  readonly version: string;
+  readonly uptimeSeconds: number;
+  readonly problems: number;
+}
+
+/** `fooBar` → `foo_bar`. */
+function snake(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+/** All metric families. Labels: the network's name and nothing that grows. */
+export function metricsOf(networks: readonly Network[], agent: AgentFigures): Metric[] {
+  const gauge = (name: string, help: string, of: (network: Network) => number): Metric => ({
+    name: `agent_${name}`,
+    help,
+    type: "gauge",
+    samples: networks.map((network) => ({
+      labels: { network: network.config.name },
+      value: of(network),
+    })),
+  });
+  const counters = (
+    group: string,
+    help: string,
+    of: (network: Network) => Readonly<Record<string, number>>,
+  ): Metric[] => {
+    const [first] = networks;
+    return Object.keys(first ? of(first) : {}).map((name) => ({
+      name: `agent_${group}_${snake(name)}_total`,
+      help: `${help}: ${snake(name).replaceAll("_", " ")}.`,
+      type: "counter" as const,
+      samples: networks.map((network) => ({
+        labels: { network: network.config.name },
+        value: of(network)[name] ?? 0,
+      })),
+    }));
+  };
+  return [
+    {
+      name: "agent_build_info",
+      help: "The version of this agent.",
+      type: "gauge",
+      samples: [{ labels: { version: agent.version }, value: 1 }],
+    },
+    single("agent_uptime_seconds", "Time since the start.", "gauge", agent.uptimeSeconds),
+    single(
+      "agent_resident_memory_bytes",
+      "Resident memory.",
+      "gauge",
+      Deno.memoryUsage().rss,
+    ),
+    single("agent_problems_total", "Problems noted since the start.", "counter", agent.problems),
+    gauge("nodes", "Reachable nodes, this one included.", ({ view }) => view.size),
+    gauge("peers", "Peers of this node.", ({ machine }) => machine.peers().length),
+    gauge(
+      "consistent",
+      "1 where all peers tell the same network state.",
+      ({ machine }) => machine.consistent ? 1 : 0,
+    ),
+    gauge("state_bytes", "Bytes of this node's own entries.", ({ own }) => own.counts.bytes),
+    gauge("guests", "Leafy guests that publish through this node.", ({ own }) => own.counts.guests),
+    gauge("leases", "Open leases of local clients.", ({ own }) => own.counts.leases),
+    ...counters("dncp", "DNCP", ({ machine }) => ({ ...machine.counters })),
+    ...counters("stream", "Streams", ({ transport }) => ({ ...transport.streamCounters })),
+    ...counters("sealed", "Sealed multicast", ({ transport }) => ({
+      ...transport.sealer.counters,
+    })),
+  ];
+}
+
+function single(name: string, help: string, type: Metric["type"], value: number): Metric {
+  return { name, help, type, samples: [{ value }] };
+}

@@ -1,0 +1,322 @@
+/**
+ * One `[[network]]` at work: the DNCP machine, its sockets, this node's own dictionary, the view of
+ * all nodes, and what of it is kept on disk.
+ *
+ * @module
+ */
+import { type Clock, Random, type Scheduler } from "../core/mod.ts";
+import { Dncp, type EndpointId, type NodeId, type Profile } from "../dncp/mod.ts";
+import { LeafyServer } from "../leafy/mod.ts";
+import { canCarry, type InterfaceInfo, needsReopening } from "../net/mod.ts";
+import {
+  type Entry,
+  entryOf,
+  NativeStateCodec,
+  NetworkView,
+  OwnDictionary,
+  type PersistentChange,
+} from "../state/mod.ts";
+import type { Store } from "../store/mod.ts";
+import { decodeCbor, encodeCbor } from "../wire/cbor.ts";
+import { type NetworkKey, toHex, WireError } from "../wire/mod.ts";
+import type { NetworkConfig } from "./config.ts";
+import { formatHostPort } from "./config_types.ts";
+import { type Feed, feedInto } from "./feed.ts";
+import { interfacesOf } from "./interfaces.ts";
+import { LeafStreams } from "./leaf_streams.ts";
+import type { Log } from "./log.ts";
+import { NativeTransport, STREAM_ENDPOINT } from "./native_transport.ts";
+import type { Problems } from "./problems.ts";
+import { profileOf } from "./profiles.ts";
+
+/** For this long after the start the picture may lack nodes that have not been met yet, in ms. */
+const SETTLING = 2_000;
+/** An interface that loses its carrier keeps its endpoint for this long: radios blink. In ms. */
+const CARRIER_GRACE = 5_000;
+
+/** What all networks of an agent share. */
+export interface Surroundings {
+  readonly name: string;
+  readonly version: string;
+  readonly clock: Clock;
+  readonly scheduler: Scheduler;
+  readonly store: Store;
+  readonly log: Log;
+  readonly problems: Problems;
+  readonly randomBytes: (length: number) => Uint8Array;
+  /** A machine threw: a fault of this program. */
+  readonly onFault: (error: unknown) => void;
+}
+
+/** A link endpoint of an interface. */
+interface Link {
+  readonly endpoint: EndpointId;
+  info: InterfaceInfo;
+  /** Since when it cannot carry; `undefined` while it can. */
+  downSince: number | undefined;
+}
+
+/** A running network. */
+export class Network {
+  readonly config: NetworkConfig;
+  readonly profile: Profile;
+  readonly view: NetworkView;
+  readonly own: OwnDictionary;
+  readonly transport: NativeTransport;
+  readonly machine: Dncp;
+  readonly #around: Surroundings;
+  readonly #feed: Feed;
+  readonly #links = new Map<string, Link>();
+  readonly #startedAt: number;
+  #config: NetworkConfig;
+  #keys: readonly NetworkKey[];
+
+  constructor(config: NetworkConfig, keys: readonly NetworkKey[], around: Surroundings) {
+    this.config = config;
+    this.#config = config;
+    this.#keys = keys;
+    this.#around = around;
+    this.profile = profileOf(config);
+    const { clock, scheduler, store, problems, randomBytes } = around;
+    this.#feed = feedInto(scheduler, around.onFault);
+    this.#startedAt = clock.now();
+    const codec = new NativeStateCodec();
+    this.view = new NetworkView(codec);
+    this.own = new OwnDictionary({
+      codec,
+      persist: (changes) => persist(store, config.name, changes),
+      onChanged: () => this.#publish(),
+    });
+    const nodeId = this.#nodeId();
+    this.transport = new NativeTransport({
+      network: config.name,
+      keys,
+      listen: config.listen,
+      multicastPort: config.port,
+      nodeId,
+      epoch: store.epoch(config.name),
+      feed: this.#feed,
+      problems,
+      randomBytes,
+    });
+    const seed = randomBytes(4);
+    this.machine = new Dncp({
+      profile: this.profile,
+      nodeId,
+      seqno: store.sequenceFloor(config.name) ?? 0,
+      random: new Random(seed.reduce((value, byte) => value * 256 + byte, 0)),
+      transport: this.transport,
+      now: clock.now(),
+      events: this.#events(),
+    });
+  }
+
+  /** Keys in use, the first seals. */
+  get keys(): readonly NetworkKey[] {
+    return this.#keys;
+  }
+
+  /** Names of the interfaces in use. */
+  get interfaces(): string[] {
+    return [...this.#links.values()].map((link) => link.info.name);
+  }
+
+  /** Where others dial; `undefined` where nobody can. */
+  get listen(): string | undefined {
+    const { listen } = this.config;
+    const port = this.transport.streamPort;
+    return listen && port > 0 ? formatHostPort({ host: listen.host, port }) : undefined;
+  }
+
+  /**
+   * Join the network.
+   * @throws {AgentError} with exit code 4 where the port cannot be had.
+   */
+  start(interfaces: readonly InterfaceInfo[]): void {
+    const { scheduler, clock, name, version, store, log } = this.#around;
+    const leaves = new LeafStreams(
+      new LeafyServer({
+        view: this.view,
+        own: this.own,
+        self: () => this.machine.nodeId,
+        partial: () => this.partial(),
+      }),
+      clock,
+      () => scheduler.touch(),
+    );
+    this.transport.start(this.machine, leaves);
+    for (const entry of this.own.restore(storedEntries(store, this.config.name))) {
+      log.warning(`the stored entry "${entry.key}" no longer fits and is left out`);
+    }
+    this.own.setAgent(clock.wall(), [["agent/name", name], ["agent/version", version]]);
+    scheduler.add(this.machine);
+    scheduler.add(this.own);
+    this.#feed((now) => {
+      this.machine.addEndpoint(now, {
+        id: STREAM_ENDPOINT,
+        name: "connect",
+        mode: "stream",
+        streamPort: this.transport.streamPort,
+      });
+      for (const address of this.config.connect) {
+        this.machine.connect(now, STREAM_ENDPOINT, formatHostPort(address));
+      }
+    });
+    this.followInterfaces(interfaces);
+  }
+
+  /** Leave the network: others see at once that this node is gone. */
+  async stop(): Promise<void> {
+    this.#around.scheduler.remove(this.machine);
+    this.#around.scheduler.remove(this.own);
+    await this.transport.stop();
+  }
+
+  /** What can change while running: keys, and the addresses to connect to. */
+  reload(config: NetworkConfig, keys: readonly NetworkKey[]): void {
+    const before = new Set(this.#config.connect.map(formatHostPort));
+    const after = new Set(config.connect.map(formatHostPort));
+    this.#config = config;
+    this.#keys = keys;
+    this.transport.updateKeys(keys);
+    this.#feed((now) => {
+      for (const address of before) {
+        if (!after.has(address)) this.machine.disconnect(now, STREAM_ENDPOINT, address);
+      }
+      for (const address of after) {
+        if (!before.has(address)) this.machine.connect(now, STREAM_ENDPOINT, address);
+      }
+    });
+  }
+
+  /** Make the endpoints fit the interfaces that are there now. */
+  followInterfaces(all: readonly InterfaceInfo[]): void {
+    const now = this.#around.clock.now();
+    const wanted = new Map(
+      interfacesOf(this.#config.interfaces, all).map((
+        info,
+      ) => [`${info.name}/${info.index}`, info]),
+    );
+    for (const [key, link] of this.#links) {
+      const info = wanted.get(key);
+      if (info && canCarry(info)) continue;
+      link.downSince ??= now;
+      if (!info || now - link.downSince >= CARRIER_GRACE) this.#removeLink(key, link);
+    }
+    for (const [key, info] of wanted) {
+      if (!canCarry(info)) continue;
+      const link = this.#links.get(key);
+      if (!link) {
+        this.#addLink(key, info);
+        continue;
+      }
+      link.downSince = undefined;
+      if (needsReopening(link.info, info)) this.transport.openLink(link.endpoint, info);
+      link.info = info;
+    }
+  }
+
+  /** Whether an interface has lost its carrier and its grace still runs. */
+  get waitsForCarrier(): boolean {
+    return [...this.#links.values()].some((link) => link.downSince !== undefined);
+  }
+
+  /** Why the picture may be partial now; empty where it is whole. */
+  partial(): string[] {
+    const reasons: string[] = [];
+    const age = this.#around.clock.now() - this.#startedAt;
+    if (age < SETTLING) reasons.push("this node has started just now");
+    const apart = this.machine.peers().filter((peer) => !peer.consistent);
+    if (apart.length > 0) {
+      const names = apart.slice(0, 3).map((peer) => this.view.names.of(peer.node)).join(", ");
+      reasons.push(`still comparing notes with ${names}`);
+    }
+    return reasons;
+  }
+
+  #addLink(key: string, info: InterfaceInfo): void {
+    // The kernel does not use an index again soon, and 1 is taken by the streams' own endpoint.
+    const endpoint = info.index + STREAM_ENDPOINT + 1;
+    this.#links.set(key, { endpoint, info, downSince: undefined });
+    this.#around.log.info(`network ${this.config.name}: using ${info.name}`);
+    this.transport.openLink(endpoint, info);
+    this.#feed((now) =>
+      this.machine.addEndpoint(now, {
+        id: endpoint,
+        name: info.name,
+        mode: "multicast+stream",
+        streamPort: this.transport.streamPort,
+      })
+    );
+  }
+
+  #removeLink(key: string, link: Link): void {
+    this.#links.delete(key);
+    this.#around.log.info(`network ${this.config.name}: ${link.info.name} is gone`);
+    this.#feed((now) => this.machine.removeEndpoint(now, link.endpoint));
+    this.transport.closeLink(link.endpoint);
+  }
+
+  #nodeId(): NodeId {
+    const { store, randomBytes } = this.#around;
+    const known = store.nodeId(this.config.name);
+    const hex = new RegExp(`^[0-9a-f]{${2 * this.profile.nodeIdBytes}}$`);
+    if (known !== undefined && hex.test(known)) return known;
+    const fresh = toHex(randomBytes(this.profile.nodeIdBytes));
+    store.setNodeId(this.config.name, fresh);
+    return fresh;
+  }
+
+  #publish(): void {
+    this.#feed((now) => this.machine.publish(now, this.own.encoded()));
+  }
+
+  #events() {
+    const { store, log, clock } = this.#around;
+    const network = this.config.name;
+    return {
+      nodeChanged: (change: Parameters<NetworkView["nodeChanged"]>[1]) =>
+        this.view.nodeChanged(clock.wall(), change),
+      publishing: (seqno: number) => void store.coverSequence(network, seqno),
+      nodeIdChanged: (id: NodeId) => {
+        store.setNodeId(network, id);
+        this.transport.sealer.rename(id);
+        log.notice(
+          `network ${network}: another node has our id, so this one is ${id} from now on; ` +
+            "a copied SD card is the usual cause",
+        );
+      },
+      peerChanged: (
+        peer: { node: NodeId; endpointName: string; address: string },
+        kind: "added" | "dropped",
+        why: string,
+      ) => {
+        const name = this.view.names.of(peer.node);
+        const change = kind === "added" ? "peer" : "lost peer";
+        log.info(
+          `network ${network}: ${change} ${name} at ${peer.address} (${peer.endpointName}): ${why}`,
+        );
+      },
+    };
+  }
+}
+
+function persist(store: Store, network: string, changes: readonly PersistentChange[]): void {
+  const kept = changes.flatMap(({ entry }) =>
+    entry ? [{ key: entry.key, value: encodeCbor(entry.value), at: entry.at }] : []
+  );
+  const gone = changes.flatMap(({ key, entry }) => entry ? [] : [key]);
+  store.putEntries(network, kept);
+  store.deleteEntries(network, gone);
+}
+
+function storedEntries(store: Store, network: string): Entry[] {
+  return store.entries(network).flatMap(({ key, value, at }) => {
+    try {
+      return entryOf(key, at, decodeCbor(value)) ?? [];
+    } catch (error) {
+      if (error instanceof WireError) return [];
+      throw error;
+    }
+  });
+}

@@ -1,0 +1,63 @@
+/**
+ * `agent run`: the agent in the foreground, with what systemd and a terminal expect of it.
+ *
+ * @module
+ */
+import { ExitCode, messageOf, monotonicClock } from "../core/mod.ts";
+import { Agent } from "./agent.ts";
+import type { RunOptions } from "./config.ts";
+import { Log, stderrSink } from "./log.ts";
+import { Systemd } from "./systemd.ts";
+import { VERSION } from "./version.ts";
+
+/**
+ * Run until `stop` is aborted; the exit code.
+ * @throws {AgentError} where the agent cannot start.
+ */
+export async function runAgent(options: RunOptions): Promise<number> {
+  const { config, stop } = options;
+  const log = new Log({
+    level: config.agent.logLevel,
+    journal: Deno.env.has("JOURNAL_STREAM"),
+    wall: () => monotonicClock.wall(),
+    sink: stderrSink,
+  });
+  const agent = await Agent.start({ config, log, tell: (line) => log.notice(line) });
+  const systemd = Systemd.connect(
+    Deno.env,
+    monotonicClock.now(),
+    (error) => agent.problems.note("systemd", `systemd cannot be told: ${messageOf(error)}`),
+  );
+  agent.scheduler.add(systemd);
+  options.onReload((fresh) => {
+    try {
+      agent.reload(fresh);
+    } catch (error) {
+      log.error(`the config stays as it was: ${messageOf(error)}`);
+    }
+  });
+  const networks = agent.networks.map(({ config, listen, keys }) =>
+    `network "${config.name}" (key ${keys[0]?.id ?? "none"}, ${
+      listen ? `listening on ${listen}` : "not listening"
+    })`
+  );
+  log.notice(`agent ${VERSION} "${config.agent.name}" runs: ${networks.join(", ")}`);
+  if (agent.networks.every(({ interfaces }) => interfaces.length === 0)) {
+    const waits = agent.networks.some(({ config }) => config.interfaces.length > 0);
+    if (waits) {
+      log.warning(
+        "no network interface is up yet; the agent waits for one (see: agent interfaces)",
+      );
+    }
+  }
+  systemd.ready(`${config.agent.name} runs`);
+  if (!stop.aborted) {
+    await new Promise<void>((resolve) =>
+      stop.addEventListener("abort", () => resolve(), { once: true })
+    );
+  }
+  systemd.stopping();
+  await agent.stop();
+  log.notice("stopped");
+  return ExitCode.Done;
+}
