@@ -81,7 +81,7 @@ export class NodeTable {
       this.#unreachableCount++;
       this.#scheduleSweep(record.received);
     }
-    if (record.id === this.#selfId && !record.reachable) this.#setReachable(record, true);
+    if (record.self && !record.reachable) this.#setReachable(record, true);
     this.#noteLinks(before, record);
     if (record.reachable && before) {
       this.hash.set(record.id, record.seqno, record.hash);
@@ -173,7 +173,7 @@ export class NodeTable {
     const visited = new Set<NodeId>();
     const queue: NodeId[] = [];
     const self = this.#nodes.get(this.#selfId);
-    if (self) {
+    if (self?.self) {
       visited.add(self.id);
       queue.push(self.id);
     }

@@ -79,6 +79,8 @@ export interface LoneOptions {
   readonly readOnly?: boolean;
   readonly now?: number;
   readonly endpoints?: readonly EndpointConfig[];
+  /** Called besides the notes that are taken. */
+  readonly onPublishing?: (seqno: number) => void;
 }
 
 /** What a machine told its application. */
@@ -120,7 +122,13 @@ export class Lone {
       seqno: options.seqno ?? 0,
       random: new Random(seed),
       transport: this.notes,
-      events: listener(this.told),
+      events: {
+        ...listener(this.told),
+        publishing: (seqno) => {
+          this.told.publishing.push(seqno);
+          options.onPublishing?.(seqno);
+        },
+      },
       now,
       readOnly,
     });
