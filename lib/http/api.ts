@@ -63,7 +63,9 @@ export interface SetReceipt {
 
 /** Entries that live as long as their client. */
 export interface Lease {
+  /** For later updates: hard to guess, never used again. */
   readonly id: string;
+  readonly receipt: SetReceipt;
   /** Replaces all entries of this lease. Throws AgentError where there is no room. */
   update(entries: Entries): void;
   /** Removes its entries. Further calls do nothing. */

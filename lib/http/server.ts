@@ -1,0 +1,152 @@
+/**
+ * The local API on its sockets.
+ *
+ * @module
+ */
+import { AgentError, ExitCode, messageOf } from "../core/errors.ts";
+import type { AgentApi, Metric } from "./api.ts";
+import { authorize, isLoopback, MIN_TOKEN_LENGTH } from "./auth.ts";
+import { errorResponse } from "./errors.ts";
+import { answer } from "./routes.ts";
+import { bindSocket, removeSocket } from "./socket.ts";
+import { Streams } from "./streams.ts";
+
+export interface ServeOptions {
+  /** Paths for the Unix socket; the first that can be had is taken. */
+  readonly sockets: readonly string[];
+  /** `[http] listen`: the same routes on TCP, under the rules of `auth.ts`. */
+  readonly listen?: { readonly host: string; readonly port: number } | undefined;
+  /** The content of `[http] token_file`. */
+  readonly token?: string | undefined;
+  /** Told of each request that failed by a fault of ours. */
+  onFault(error: unknown): void;
+}
+
+/** The running local API. */
+export interface ApiServer {
+  /** Path of the Unix socket. */
+  readonly socket: string;
+  /** Address on TCP, with the port that was got. */
+  readonly address: { readonly host: string; readonly port: number } | undefined;
+  /** Ends all streams (leases are released), then the listeners, and removes the socket. */
+  close(): Promise<void>;
+}
+
+/** Open requests are waited for this long when the server closes, in ms. */
+const CLOSE_PATIENCE = 1_000;
+
+/**
+ * Serves the local API.
+ *
+ * @throws {AgentError} exit code 4: an agent is running there, the port is taken, no permission; 78:
+ * `[http]` is open to others without a token
+ */
+export async function serveApi(api: AgentApi, options: ServeOptions): Promise<ApiServer> {
+  const { listen } = options;
+  const token = options.token?.trim();
+  checkToken(listen, token);
+  const streams = new Streams(api);
+  const counts = new Map<string, number>();
+  const rooms = { api, streams, metrics: () => ownMetrics(streams, counts) };
+
+  const handle = async (request: Request, tcp: boolean): Promise<Response> => {
+    let response: Response;
+    try {
+      if (tcp) authorize(request, { loopback: isLoopback(listen?.host ?? ""), token });
+      response = await answer(request, rooms);
+    } catch (error) {
+      response = errorResponse(error, options.onFault);
+    }
+    const kind = `${Math.floor(response.status / 100)}xx`;
+    counts.set(kind, (counts.get(kind) ?? 0) + 1);
+    return response;
+  };
+  const common = { onListen() {} };
+
+  const { path, bound: local } = await bindSocket(
+    options.sockets,
+    (path) => Deno.serve({ ...common, path }, (request) => handle(request, false)),
+  );
+  let remote: Deno.HttpServer<Deno.NetAddr> | undefined;
+  if (listen !== undefined) {
+    try {
+      remote = Deno.serve(
+        { ...common, hostname: listen.host, port: listen.port },
+        (request) => handle(request, true),
+      );
+    } catch (cause) {
+      await local.shutdown();
+      throw listenError(listen, cause);
+    }
+  }
+  const servers = remote === undefined ? [local] : [local, remote];
+  return {
+    socket: path,
+    address: remote && listen && { host: listen.host, port: remote.addr.port },
+    async close() {
+      streams.close();
+      const closed = Promise.all(servers.map((server) => server.shutdown())).then(() => true);
+      // A client may hold a request open for long; what is left of it ends with the process.
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      const late = new Promise<boolean>((resolve) => {
+        timer = setTimeout(() => resolve(false), CLOSE_PATIENCE);
+      });
+      if (!await Promise.race([closed, late])) removeSocket(path);
+      clearTimeout(timer);
+    },
+  };
+}
+
+function checkToken(listen: ServeOptions["listen"], token: string | undefined): void {
+  if (token !== undefined && token.length < MIN_TOKEN_LENGTH) {
+    throw new AgentError(
+      `the token in [http] token_file is shorter than ${MIN_TOKEN_LENGTH} characters`,
+      ExitCode.Refused,
+    );
+  }
+  if (listen !== undefined && token === undefined && !isLoopback(listen.host)) {
+    throw new AgentError(
+      `[http] listen = "${listen.host}" is open to other computers; set token_file, or listen on 127.0.0.1`,
+      ExitCode.Config,
+    );
+  }
+}
+
+function listenError({ host, port }: { host: string; port: number }, cause: unknown): AgentError {
+  const where = `${host.includes(":") ? `[${host}]` : host}:${port}`;
+  const what = cause instanceof Deno.errors.AddrInUse
+    ? "is in use by another program"
+    : cause instanceof Deno.errors.PermissionDenied
+    ? "needs more permission; ports below 1024 do"
+    : `cannot be listened on (${messageOf(cause)})`;
+  return new AgentError(`${where} ${what}; change listen in [http]`, ExitCode.Refused, { cause });
+}
+
+function ownMetrics(streams: Streams, counts: ReadonlyMap<string, number>): Metric[] {
+  return [
+    {
+      name: "agent_http_requests_total",
+      help: "Requests to the local API, by kind of status.",
+      type: "counter",
+      samples: [...counts].map(([status, value]) => ({ labels: { status }, value })),
+    },
+    {
+      name: "agent_http_streams",
+      help: "Event streams and leases that are open.",
+      type: "gauge",
+      samples: [{ value: streams.open }],
+    },
+    {
+      name: "agent_http_leases",
+      help: "Leases that are open.",
+      type: "gauge",
+      samples: [{ value: streams.leases }],
+    },
+    {
+      name: "agent_http_streams_dropped_total",
+      help: "Event streams dropped because their reader was too slow.",
+      type: "counter",
+      samples: [{ value: streams.dropped }],
+    },
+  ];
+}

@@ -1,0 +1,258 @@
+/**
+ * An agent in memory behind the real local API, for tests of the API and of the command line. It
+ * keeps the promises of `AgentApi` and no others: one network, no time, no disk.
+ *
+ * @module
+ */
+import { AgentError, ExitCode } from "../../lib/core/mod.ts";
+import {
+  type AgentApi,
+  type ApiServer,
+  type Entries,
+  type Lease,
+  type Metric,
+  serveApi,
+  type ServeOptions,
+  type SetReceipt,
+  type StateEvent,
+  type StateQuery,
+  type StateTree,
+  type StatusView,
+} from "../../lib/http/mod.ts";
+
+/** Every change has this time, so that tests can compare whole answers. */
+export const AT = "2026-11-21T09:00:00.000Z";
+export const SELF = { node: "pi-1", id: "a1b2c3d4e5f60718" };
+
+export class FakeAgent implements AgentApi {
+  /** NODE → KEY → value; `pi-1` is this node. */
+  readonly nodesOf = new Map<string, Map<string, Entries[string]>>([
+    [SELF.node, new Map<string, Entries[string]>([["agent/version", "0.1.0"]])],
+    ["pi-2", new Map<string, Entries[string]>([["heating/target", 21.5], ["door", "open"]])],
+  ]);
+  readonly listeners = new Set<(event: StateEvent) => void>();
+  /** What was called, newest last. */
+  readonly calls: unknown[][] = [];
+  reasons: string[] = [];
+  problems: string[] = [];
+  /** Thrown by the next call that changes something. */
+  refusal: Error | undefined;
+  openLeases = 0;
+
+  status(): StatusView {
+    return {
+      name: SELF.node,
+      id: SELF.id,
+      version: "0.1.0",
+      uptimeSeconds: 3_700,
+      networks: [{
+        name: "home",
+        profile: "native",
+        id: SELF.id,
+        nodes: 2,
+        peers: 1,
+        consistent: true,
+        networkHash: "00112233445566778899aabbccddeeff",
+        keyId: "1a2b3c4d",
+        listen: "[::]:8331",
+        interfaces: ["eth0"],
+        stateBytes: 412,
+        stateLimitBytes: 65_536,
+      }],
+      rssBytes: 48_200_000,
+      problems: this.problems,
+    };
+  }
+
+  nodes(network?: string) {
+    this.#check(network);
+    return [...this.nodesOf].map(([name, entries]) => ({
+      name,
+      id: name === SELF.node ? SELF.id : "b1b2c3d4e5f60718",
+      self: name === SELF.node,
+      network: "home",
+      keys: entries.size,
+      ageSeconds: 12,
+    }));
+  }
+
+  peers(network?: string) {
+    this.#check(network);
+    return [{
+      node: "pi-2",
+      id: "b1b2c3d4e5f60718",
+      network: "home",
+      endpoint: "eth0",
+      address: "192.0.2.2:8331",
+      lastContactSeconds: 3,
+      consistent: true,
+    }];
+  }
+
+  interfaces() {
+    return [{
+      name: "eth0",
+      index: 2,
+      mac: "02:00:00:00:00:01",
+      up: true,
+      running: true,
+      mtu: 1_500,
+      addresses: ["192.0.2.1/24"],
+    }];
+  }
+
+  state({ network, node, prefix, keys }: StateQuery): StateTree {
+    this.#check(network);
+    const tree: StateTree = {};
+    for (const [name, entries] of this.nodesOf) {
+      if (node !== undefined && node !== name && !(node === SELF.id && name === SELF.node)) {
+        continue;
+      }
+      for (const [key, value] of entries) {
+        const wanted = (prefix === undefined && keys === undefined) ||
+          (prefix !== undefined && key.startsWith(prefix)) || keys?.includes(key);
+        if (wanted) (tree[name] ??= {})[key] = { value, at: AT };
+      }
+    }
+    return tree;
+  }
+
+  partial(): string[] {
+    return this.reasons;
+  }
+
+  set(
+    network: string | undefined,
+    entries: Entries,
+    options: { ttlMs?: number | "default" } = {},
+  ): SetReceipt {
+    this.#check(network);
+    this.#refuse();
+    this.calls.push(["set", entries, options.ttlMs]);
+    for (const [key, value] of Object.entries(entries)) this.put(SELF.node, key, value);
+    if (options.ttlMs === undefined) return SELF;
+    const ttlMs = options.ttlMs === "default" ? 60_000 : options.ttlMs;
+    return {
+      ...SELF,
+      until: new Date(Date.parse(AT) + ttlMs).toISOString(),
+      ttlSeconds: ttlMs / 1_000,
+    };
+  }
+
+  unset(network: string | undefined, keys: string[]): string[] {
+    this.#check(network);
+    this.#refuse();
+    this.calls.push(["unset", keys]);
+    return keys.filter((key) => this.put(SELF.node, key, null));
+  }
+
+  lease(network: string | undefined, entries: Entries, ttlMs?: number): Lease {
+    this.#check(network);
+    this.#refuse();
+    this.calls.push(["lease", entries, ttlMs]);
+    this.openLeases++;
+    let held = Object.keys(entries);
+    const drop = () => held.forEach((key) => this.put(SELF.node, key, null));
+    const take = (entries: Entries) =>
+      Object.entries(entries).forEach(([key, value]) => this.put(SELF.node, key, value));
+    take(entries);
+    let open = true;
+    return {
+      id: crypto.randomUUID(),
+      receipt: SELF,
+      update: (entries) => {
+        drop();
+        held = Object.keys(entries);
+        take(entries);
+      },
+      release: () => {
+        if (!open) return;
+        open = false;
+        this.openLeases--;
+        drop();
+        this.calls.push(["release"]);
+      },
+    };
+  }
+
+  subscribe(network: string | undefined, listener: (event: StateEvent) => void): () => void {
+    this.#check(network);
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  metrics(): Metric[] {
+    return [{
+      name: "agent_info",
+      help: "What runs.",
+      type: "gauge",
+      samples: [{ labels: { version: "0.1.0" }, value: 1 }],
+    }];
+  }
+
+  /** Changes an entry of any node and tells it; null removes. False where nothing was there. */
+  put(node: string, key: string, value: Entries[string]): boolean {
+    let entries = this.nodesOf.get(node);
+    if (entries === undefined) this.nodesOf.set(node, entries = new Map());
+    const was = entries.has(key);
+    if (value === null) entries.delete(key);
+    else entries.set(key, value);
+    if (value === null && !was) return false;
+    const event = value === null ? "unset" : "set";
+    for (const listener of [...this.listeners]) listener({ node, key, value, at: AT, event });
+    return true;
+  }
+
+  #check(network: string | undefined): void {
+    if (network !== undefined && network !== "home") {
+      throw new AgentError(`there is no network "${network}"`, ExitCode.NotThere);
+    }
+  }
+
+  #refuse(): void {
+    const { refusal } = this;
+    this.refusal = undefined;
+    if (refusal !== undefined) throw refusal;
+  }
+}
+
+/** A fake agent that serves in a temporary folder. */
+export interface Served extends AsyncDisposable {
+  readonly agent: FakeAgent;
+  readonly server: ApiServer;
+  readonly socket: string;
+  /** A folder of its own, removed at the end. */
+  readonly dir: string;
+  readonly faults: unknown[];
+}
+
+export async function serveFake(options: Partial<ServeOptions> = {}): Promise<Served> {
+  const dir = Deno.makeTempDirSync({ prefix: "agent-test-" });
+  const agent = new FakeAgent();
+  const faults: unknown[] = [];
+  const server = await serveApi(agent, {
+    sockets: [`${dir}/agent.sock`],
+    onFault: (error) => faults.push(error),
+    ...options,
+  });
+  return {
+    agent,
+    server,
+    socket: server.socket,
+    dir,
+    faults,
+    async [Symbol.asyncDispose]() {
+      await server.close();
+      Deno.removeSync(dir, { recursive: true });
+    },
+  };
+}
+
+/** Waits until a condition holds; fails after five seconds. For what another process or task does. */
+export async function until(what: string, condition: () => boolean | Promise<boolean>) {
+  const end = performance.now() + 5_000;
+  while (!(await condition())) {
+    if (performance.now() > end) throw new Error(`waited in vain: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
