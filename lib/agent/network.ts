@@ -226,10 +226,10 @@ export class Network {
     const reasons: string[] = [];
     const age = this.#around.clock.now() - this.#startedAt;
     if (age < SETTLING) reasons.push("this node has started just now");
-    const apart = this.machine.peers().filter((peer) => !peer.consistent);
+    const apart = this.machine.peers().filter((peer) => peer.catchingUp);
     if (apart.length > 0) {
       const names = apart.slice(0, 3).map((peer) => this.view.names.of(peer.node)).join(", ");
-      reasons.push(`still comparing notes with ${names}`);
+      reasons.push(`still catching up with ${names}`);
     }
     return reasons;
   }

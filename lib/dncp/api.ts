@@ -86,6 +86,8 @@ export interface PeerView {
   readonly lastContact: number;
   /** Whether the last network state heard from it equals ours. */
   readonly consistent: boolean;
+  /** The hashes have differed long enough that we asked it for what we lack. */
+  readonly catchingUp: boolean;
 }
 
 /** What the machine tells the application, in the moment it happens. */

@@ -180,6 +180,7 @@ export class DatagramEndpoint {
         lastContact: now,
         stream: undefined,
         theirHash: undefined,
+        catchingUp: false,
       };
       core.peers.add(peer, "heard by unicast");
       if (!this.#beat) this.#peerBeats.set(peer, this.#newBeat(now));
@@ -205,7 +206,9 @@ export class DatagramEndpoint {
     }
     const beat = rx.sender ? this.#peerBeats.get(rx.sender) ?? this.#beat : this.#beat;
     beat?.trickle.hearConsistent();
-    if (rx.sender) rx.sender.lastContact = now;
+    if (!rx.sender) return;
+    rx.sender.lastContact = now;
+    rx.sender.catchingUp = false;
   }
 
   #nodeState(now: number, rx: Reception, state: NodeState): void {
@@ -232,6 +235,7 @@ export class DatagramEndpoint {
         !equalBytes(rx.heardHash, core.networkHash(now));
       if (differs || rx.unknownMulticaster) {
         request = core.mayRequest(now, this.config.id);
+        if (request && rx.sender) rx.sender.catchingUp = true;
         if (!request) core.counters.requestsSuppressed++;
       }
     }

@@ -18,6 +18,8 @@ export interface Peer {
   stream: StreamId | undefined;
   /** The last network state hash heard from it, in hexadecimal. */
   theirHash: string | undefined;
+  /** The hashes differ and it was asked for what we lack: more than a change on its way. */
+  catchingUp: boolean;
 }
 
 const keyOf = (endpoint: EndpointId, node: NodeId, peerEndpoint: EndpointId) =>
@@ -80,5 +82,6 @@ export function viewOf(peer: Peer, ownHash: string): PeerView {
     address: peer.address,
     lastContact: peer.lastContact,
     consistent: peer.theirHash === ownHash,
+    catchingUp: peer.catchingUp,
   };
 }

@@ -296,6 +296,7 @@ export class Streams {
         lastContact: now,
         stream: session.stream,
         theirHash: undefined,
+        catchingUp: false,
       };
       core.peers.add(session.peer, session.dialled ? "stream opened" : "stream taken");
     }
@@ -341,6 +342,7 @@ export class Streams {
     if (hash === this.#ownHash(now)) {
       session.compareAt = Infinity;
       session.requestPause = 0;
+      session.peer.catchingUp = false;
       return;
     }
     if (session.compareAt !== Infinity || session.mirror) return;
@@ -354,6 +356,7 @@ export class Streams {
     if (session.peer?.theirHash === this.#ownHash(now)) {
       session.compareAt = Infinity;
       session.requestPause = 0;
+      session.peer.catchingUp = false;
       return;
     }
     if (!this.#core.mayRequest(now, session.endpoint.id)) {
@@ -363,6 +366,7 @@ export class Streams {
     }
     session.requestDue = true;
     this.#active.add(session);
+    if (session.peer) session.peer.catchingUp = true;
     session.requestPause = Math.min(
       Math.max(FIRST_REQUEST_PAUSE, session.requestPause * 2),
       LONGEST_REQUEST_PAUSE,
