@@ -1,0 +1,186 @@
+/**
+ * Which network interfaces this computer has, and when that changes.
+ *
+ * @module
+ */
+
+/** A network interface. Of two lists of the same interfaces in the same state, all fields are equal. */
+export interface InterfaceInfo {
+  readonly name: string;
+  /** The kernel's number for it; another one after it was deleted and made again. 0: not known. */
+  readonly index: number;
+  /** Six bytes as `02:00:00:00:00:01`; empty where it has none. */
+  readonly mac: string;
+  /** Switched on by the administrator. */
+  readonly up: boolean;
+  /** Up, and the cable (or radio) carries. */
+  readonly running: boolean;
+  /** In bytes; 0: not known. */
+  readonly mtu: number;
+  /** `192.0.2.1/24`, `fe80::1/64`; only those that can be used already, in the kernel's order. */
+  readonly addresses: readonly string[];
+  readonly loopback: boolean;
+}
+
+/** Watches the interfaces. The list is sorted by index and then name. */
+export interface InterfaceSource {
+  current(): InterfaceInfo[];
+  /** `listener` is called with the whole list after a change. Returns how to stop that. */
+  subscribe(listener: (all: InterfaceInfo[]) => void): () => void;
+  close(): void;
+}
+
+/** Where {@linkcode PollingInterfaces} looks. Tests bring their own. */
+export interface SystemView {
+  addresses(): Deno.NetworkInterfaceInfo[];
+  /** The text of a file below `/proc` or `/sys`; throws where there is none. */
+  read(path: string): string;
+}
+
+const thisSystem: SystemView = {
+  addresses: () => Deno.networkInterfaces(),
+  read: (path) => Deno.readTextFileSync(path),
+};
+
+/** How often the interfaces are looked at, in milliseconds: a look costs a quarter of one. */
+const POLL_MS = 2_000;
+
+/** Kernel flags (`linux/if.h`). */
+const IFF_UP = 0x1;
+const IFF_LOOPBACK = 0x8;
+/** Address flag (`linux/if_addr.h`): duplicate address detection still runs, so it cannot be bound. */
+const IFA_F_TENTATIVE = 0x40;
+
+/** Looks again and again, while somebody listens. */
+export class PollingInterfaces implements InterfaceSource {
+  readonly #system: SystemView;
+  readonly #every: number;
+  readonly #listeners = new Set<(all: InterfaceInfo[]) => void>();
+  #timer: ReturnType<typeof setInterval> | undefined;
+  /** The list last seen, as text. */
+  #last = "";
+
+  constructor(options: { readonly everyMs?: number; readonly system?: SystemView } = {}) {
+    this.#system = options.system ?? thisSystem;
+    this.#every = options.everyMs ?? POLL_MS;
+  }
+
+  current(): InterfaceInfo[] {
+    return readInterfaces(this.#system);
+  }
+
+  subscribe(listener: (all: InterfaceInfo[]) => void): () => void {
+    this.#listeners.add(listener);
+    if (this.#timer === undefined) {
+      this.#last = JSON.stringify(this.current());
+      this.#timer = setInterval(() => this.poll(), this.#every);
+    }
+    return () => {
+      this.#listeners.delete(listener);
+      if (this.#listeners.size === 0) this.#stop();
+    };
+  }
+
+  /** Looks now. Listeners are called only if something changed. */
+  poll(): void {
+    const all = this.current();
+    const text = JSON.stringify(all);
+    if (text === this.#last) return;
+    this.#last = text;
+    for (const listener of [...this.#listeners]) listener(all);
+  }
+
+  close(): void {
+    this.#listeners.clear();
+    this.#stop();
+  }
+
+  #stop(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+}
+
+/**
+ * Reads the list once. `/proc/net` is that of our network namespace and names also interfaces
+ * without an address; `/sys` knows the rest. What is missing there is taken from the addresses.
+ */
+export function readInterfaces(system: SystemView = thisSystem): InterfaceInfo[] {
+  const found = system.addresses();
+  const names = new Set(namesOf(attempt(system, "/proc/net/dev")));
+  for (const { name } of found) names.add(name);
+  const { indexes, tentative } = ipv6Details(attempt(system, "/proc/net/if_inet6"));
+
+  const all: InterfaceInfo[] = [];
+  for (const name of names) {
+    const own = found.filter((address) => address.name === name);
+    const sys = (file: string) => attempt(system, `/sys/class/net/${name}/${file}`).trim();
+    const flags = parseInt(sys("flags"), 16);
+    const known = !Number.isNaN(flags);
+    // Without /sys: what has an address is up, and that is all one can know.
+    const up = known ? (flags & IFF_UP) !== 0 : own.length > 0;
+    const state = sys("operstate");
+    const scope = own.find((address) => address.scopeid)?.scopeid;
+    all.push({
+      name,
+      index: indexes.get(name) ?? scope ?? (Number(sys("ifindex")) || 0),
+      mac: macOf(own[0]?.mac ?? sys("address")),
+      up,
+      running: up && (state === "" || state === "up" || state === "unknown"),
+      mtu: Number(sys("mtu")) || 0,
+      addresses: own.filter(({ address }) => !tentative.has(`${name} ${hexOf(address)}`))
+        .map(({ cidr }) => cidr),
+      loopback: known ? (flags & IFF_LOOPBACK) !== 0 : isLoopback(own),
+    });
+  }
+  return all.sort((a, b) => a.index - b.index || (a.name < b.name ? -1 : 1));
+}
+
+/** `/proc/net/dev`: two lines of headings, then `  eth0: 1 2 3 …`. */
+function namesOf(text: string): string[] {
+  return text.split("\n").slice(2).flatMap((line) => /^\s*([^:\s]+):/.exec(line)?.[1] ?? []);
+}
+
+/** `/proc/net/if_inet6`: address as 32 digits, index, prefix, scope, flags (all hexadecimal), name. */
+function ipv6Details(text: string) {
+  const indexes = new Map<string, number>();
+  const tentative = new Set<string>();
+  for (const line of text.split("\n")) {
+    const [address, index, , , flags, name] = line.trim().split(/\s+/);
+    if (!address || !index || !flags || !name) continue;
+    indexes.set(name, parseInt(index, 16));
+    if (parseInt(flags, 16) & IFA_F_TENTATIVE) tentative.add(`${name} ${address}`);
+  }
+  return { indexes, tentative };
+}
+
+/** An IPv6 address as 32 hexadecimal digits; others as they are. */
+function hexOf(address: string): string {
+  if (!address.includes(":")) return address;
+  const [head = "", tail] = address.split("::");
+  const groups = (part: string) => part === "" ? [] : part.split(":");
+  const before = groups(head);
+  const after = tail === undefined ? [] : groups(tail);
+  const zeros = Array(Math.max(0, 8 - before.length - after.length)).fill("0");
+  return [...before, ...(tail === undefined ? [] : zeros), ...after]
+    .map((group) => group.padStart(4, "0")).join("").toLowerCase();
+}
+
+function macOf(text: string): string {
+  return /^([0-9a-f]{2}:){5}[0-9a-f]{2}$/i.test(text) && text !== "00:00:00:00:00:00"
+    ? text.toLowerCase()
+    : "";
+}
+
+function isLoopback(own: readonly Deno.NetworkInterfaceInfo[]): boolean {
+  return own.some(({ address }) => address.startsWith("127.") || address === "::1");
+}
+
+/** The text of a file, or nothing: an interface may go between two reads, and `/sys` may be absent. */
+function attempt(system: SystemView, path: string): string {
+  try {
+    return system.read(path);
+  } catch {
+    return "";
+  }
+}

@@ -1,0 +1,21 @@
+/**
+ * Floor 1: bytes in and out of this computer. Interfaces and when they change; multicast on an
+ * interface, in the clear or sealed with the network key; streams over TCP, encrypted with
+ * Noise. It knows no protocol: what the bytes mean is the business of the machines above.
+ *
+ * Facts about the platform that shaped it are in the comments beside the code. Commands that start
+ * and end at once import the single files.
+ *
+ * @module
+ */
+export * from "./address.ts";
+export { Complaints } from "./complaints.ts";
+export { type DialOptions, dialSecure, WrongKeyError } from "./dial.ts";
+export * from "./interfaces.ts";
+export * from "./multicast.ts";
+export * from "./sealed_multicast.ts";
+export { type ListenerProblem, type ListenOptions, SecureListener } from "./secure_listener.ts";
+export { HARD_CAP, HIGH_WATER, SecureStream, STALL_MS } from "./secure_stream.ts";
+export { canCarry, needsReopening, selectInterfaces } from "./select.ts";
+export * from "./stream_counters.ts";
+export { type Arrival, type MulticastCounters, newMulticastCounters } from "./udp_pair.ts";
