@@ -27,13 +27,14 @@ const UNITS: Record<string, number> = {
 export function parseDuration(text: string): number {
   const match = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?$/.exec(text.trim());
   const unit = UNITS[match?.[2] ?? "s"];
-  if (!match || unit === undefined) {
+  const ms = Math.round(Number(match?.[1]) * (unit ?? NaN));
+  if (!Number.isSafeInteger(ms)) {
     throw new AgentError(
       `"${text}" is not a duration; write for example 250ms, 5s, 10m, 2h, or bare seconds`,
       ExitCode.Usage,
     );
   }
-  return Math.round(Number(match[1]) * unit);
+  return ms;
 }
 
 /** The shortest common writing of a duration in milliseconds: `250ms`, `5s`, `2h`, `1d`. */
