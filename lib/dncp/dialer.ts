@@ -88,11 +88,13 @@ export class Dialer {
     return this.#targets.get(keyOf(endpoint, address))?.failures ?? 0;
   }
 
-  opened(now: number, endpoint: EndpointId, address: Address): void {
+  /** A stream that was dialled is open. False where it is not wanted any more. */
+  opened(now: number, endpoint: EndpointId, address: Address): boolean {
     const target = this.#leaveDialling(endpoint, address);
-    if (!target) return;
+    if (!target) return false;
     target.state = "open";
     target.openedAt = now;
+    return true;
   }
 
   failed(now: number, endpoint: EndpointId, address: Address): void {

@@ -212,10 +212,13 @@ export class Dncp implements Machine {
     now: number,
     open: { endpoint: EndpointId; stream: StreamId; address: Address; dialled: boolean },
   ): void {
-    if (open.dialled) this.#dialer.opened(now, open.endpoint, open.address);
     const endpoint = this.#endpoints.get(open.endpoint);
-    if (endpoint) this.#streams.open(now, { ...open, endpoint });
-    else this.#transport.close(open.stream, "no such endpoint");
+    const wanted = !open.dialled || this.#dialer.opened(now, open.endpoint, open.address);
+    if (!endpoint) this.#transport.close(open.stream, "no such endpoint");
+    else if (!wanted) this.#transport.close(open.stream, "no longer wanted");
+    else if (!this.#streams.open(now, { ...open, endpoint }) && open.dialled) {
+      this.#dialer.closed(now, open.endpoint, open.address);
+    }
     this.#settle(now);
   }
 

@@ -79,19 +79,21 @@ export class Streams {
     return undefined;
   }
 
+  /** A stream is there. False where there is no room for it; then it is closed. */
   open(
     now: number,
     open: { stream: StreamId; endpoint: EndpointConfig; address: Address; dialled: boolean },
-  ): void {
+  ): boolean {
     if (this.count(open.endpoint.id) >= this.#core.profile.maxStreams) {
       this.#core.counters.streamsRefused++;
       this.#core.transport.close(open.stream, "too many streams on this link");
-      return;
+      return false;
     }
     const session = new Session(this.#core, now, open);
     this.#sessions.set(open.stream, session);
     this.#active.add(session);
     this.#core.wakeAt(now + INTRODUCTION_LIMIT);
+    return true;
   }
 
   receive(now: number, stream: StreamId, bytes: Uint8Array): void {
