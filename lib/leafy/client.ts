@@ -19,6 +19,7 @@ import {
   type Value,
 } from "../state/mod.ts";
 import { toHex, WireError } from "../wire/bytes.ts";
+import { encodeCbor } from "../wire/cbor.ts";
 import { TlvFormat, TlvStreamDecoder } from "../wire/tlv.ts";
 import {
   AckStatus,
@@ -36,6 +37,8 @@ import {
 
 /** Bytes of an answer that a client is willing to hold. */
 const MAX_ANSWER = 64 * 1024 * 1024;
+/** Bytes of entries that go into one request. */
+const MAX_PUBLISHED = MAX_REQUEST_TLV - 64;
 
 /**
  * The request for some entries; for all where there are no addresses.
@@ -162,15 +165,15 @@ export class Publication {
     const checked = [...new Map(entries)].map(([key, value]) =>
       [checkKey(key), checkValue(key, value)] as const
     );
-    if (this.#entries.length > 0) this.#sequence = (this.#sequence + 1) >>> 0;
-    this.#entries = checked;
-    const size = this.request(0).length;
-    if (size > MAX_REQUEST_TLV) {
+    const size = encodeCbor(checked.map((pair) => [...pair])).length;
+    if (size > MAX_PUBLISHED) {
       throw new AgentError(
-        `these entries take ${size} bytes, ${MAX_REQUEST_TLV} can be published; publish less`,
+        `these entries take ${size} bytes, ${MAX_PUBLISHED} can be published; publish less`,
         ExitCode.Refused,
       );
     }
+    if (this.#entries.length > 0) this.#sequence = (this.#sequence + 1) >>> 0;
+    this.#entries = checked;
   }
 
   /** The request to publish for this long, in ms; 0 withdraws. Sending it again refreshes. */
@@ -187,7 +190,7 @@ export class Publication {
   /**
    * Bytes of the answer as they came. `undefined`: not whole yet. `"again"`: the node has a higher
    * number of this guest; send a {@linkcode request} once more, it is above that now.
-   * @throws {AgentError} exit 4 where the node refuses, 2 where it says that this cannot be.
+   * @throws {AgentError} exit 4 where the node refuses.
    * @throws {WireError} for what is no answer.
    */
   feed(bytes: Uint8Array): LeafPublishAck | "again" | undefined {
@@ -202,7 +205,7 @@ export class Publication {
       } else {
         throw new AgentError(
           `${message.node} does not publish this: ${message.message}`,
-          message.status === AckStatus.NotAllowed ? ExitCode.Usage : ExitCode.Refused,
+          ExitCode.Refused,
         );
       }
     }
