@@ -34,8 +34,13 @@ interface Reception {
   readonly from: Address;
   readonly unicast: boolean;
   readonly wants: Set<NodeId>;
+  /** Nodes whose state is asked for; each is given once, however often it is asked for. */
+  readonly gives: Set<NodeId>;
+  givesList: boolean;
   /** The Node Endpoint TLV came already. */
   attributed: boolean;
+  /** It carries our own id: a multicast of ours that came back, or another node's with the same id. */
+  ourId: boolean;
   sender: Peer | undefined;
   heardHash: Uint8Array | undefined;
   wantList: boolean;
@@ -75,7 +80,10 @@ export class DatagramEndpoint {
       from,
       unicast,
       wants: new Set(),
+      gives: new Set(),
+      givesList: false,
       attributed: false,
+      ourId: false,
       sender: undefined,
       heardHash: undefined,
       wantList: false,
@@ -94,13 +102,15 @@ export class DatagramEndpoint {
           this.#nodeState(now, reception, fields);
           break;
         case TlvType.RequestNetworkState:
-          if (unicast) this.#replyList(now, from);
+          if (unicast) reception.givesList = true;
           break;
         case TlvType.RequestNodeState:
-          if (unicast) this.#replyNodeState(now, from, fields.nodeId);
+          if (unicast) reception.gives.add(fields.nodeId);
           break;
       }
     }
+    if (reception.givesList) this.#replyList(now, from);
+    if (reception.gives.size > 0) this.#replyNodeStates(now, from, reception.gives);
     this.#conclude(now, reception);
   }
 
@@ -158,7 +168,10 @@ export class DatagramEndpoint {
     const core = this.#core;
     if (rx.attributed) return;
     rx.attributed = true;
-    if (node === core.nodeId) return;
+    if (node === core.nodeId && !core.readOnly) {
+      rx.ourId = true;
+      return;
+    }
     if (core.readOnly) {
       if (rx.unicast) {
         if (!this.#firstHops.has(node)) core.nodes.setFirstHop(node, true);
@@ -204,6 +217,7 @@ export class DatagramEndpoint {
       rx.wantList = true;
       return;
     }
+    if (rx.ourId) return;
     const beat = rx.sender ? this.#peerBeats.get(rx.sender) ?? this.#beat : this.#beat;
     beat?.trickle.hearConsistent();
     if (!rx.sender) return;
@@ -266,13 +280,15 @@ export class DatagramEndpoint {
     this.#send(to, [this.#networkStateTlv(now), ...this.#shortStates(now)]);
   }
 
-  #replyNodeState(now: number, to: Address, id: NodeId): void {
-    const record = this.#core.nodes.get(id);
-    if (!record?.reachable) return;
-    const age = now - record.origination;
-    this.#send(to, [
-      this.#core.encode.nodeState(id, record.seqno, age, record.hash, record.data),
-    ]);
+  #replyNodeStates(now: number, to: Address, ids: ReadonlySet<NodeId>): void {
+    const { nodes, encode } = this.#core;
+    const states = [...ids].flatMap((id) => {
+      const record = nodes.get(id);
+      if (!record?.reachable) return [];
+      const age = now - record.origination;
+      return [encode.nodeState(id, record.seqno, age, record.hash, record.data)];
+    });
+    this.#send(to, states);
   }
 
   #shortStates(now: number): Uint8Array[] {
@@ -335,6 +351,7 @@ export class DatagramEndpoint {
 
   #keepAliveAt(beat: Beat): number {
     const interval = this.config.keepAliveInterval ?? this.#core.profile.keepAlive.interval;
+    if (interval === 0) return Infinity;
     return beat.lastSent + interval + beat.extra;
   }
 
