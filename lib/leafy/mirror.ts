@@ -170,7 +170,7 @@ export class Mirror implements Machine {
       if (!this.#open) return;
       switch (fields?.type) {
         case TlvType.NodeEndpoint:
-          this.#identify(fields);
+          this.#identify(now, fields);
           break;
         case TlvType.NetworkState:
           this.#networkState(fields);
@@ -252,7 +252,7 @@ export class Mirror implements Machine {
   }
 
   /** The first hop says who it is: its id and endpoint go into our Peer TLV. */
-  #identify(endpoint: NodeEndpoint): void {
+  #identify(now: number, endpoint: NodeEndpoint): void {
     const known = this.#firstHop;
     if (known?.nodeId === endpoint.nodeId && known.endpointId === endpoint.endpointId) return;
     if (endpoint.nodeId === this.#id) {
@@ -260,7 +260,7 @@ export class Mirror implements Machine {
       return;
     }
     this.#firstHop = endpoint;
-    this.#dirty = true;
+    this.#publishIfChanged(now);
     this.#pushDue = true;
     this.#options.events?.attached?.(endpoint.nodeId);
   }
@@ -304,11 +304,7 @@ export class Mirror implements Machine {
   /** Publish what changed, compare, and send what waits. */
   #settle(now: number): void {
     if (!this.#open) return;
-    if (now >= this.#publishAt()) {
-      this.#dirty = false;
-      const before = this.#data;
-      if (this.#seqno === 0 || compareBytes(before, this.#build()) !== 0) this.#publish(now);
-    }
+    if (now >= this.#publishAt()) this.#publishIfChanged(now);
     this.#compare();
     if (this.#consistent) {
       this.#requestAt = Infinity;
@@ -318,6 +314,11 @@ export class Mirror implements Machine {
       this.#requestAt = now + 2 * this.#profile.trickle.imin;
     }
     this.#flush(now);
+  }
+
+  #publishIfChanged(now: number): void {
+    this.#dirty = false;
+    if (this.#seqno === 0 || compareBytes(this.#data, this.#build()) !== 0) this.#publish(now);
   }
 
   /** Next sequence number, with the data as they have to be now. */
