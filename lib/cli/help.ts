@@ -1,0 +1,70 @@
+/**
+ * Help texts, made from the command table.
+ *
+ * @module
+ */
+import { type Command, commands, globalFlags } from "./table.ts";
+import type { Flag } from "./args.ts";
+
+const WIDTH = 100;
+
+/** `agent help`. */
+export function overview(): string {
+  const rows = commands.map((command) => [typed(command), command.summary] as const);
+  return [
+    "agent: your Pis share state, find each other, and need no server.",
+    "",
+    "Usage: agent [FLAGS] COMMAND …",
+    "",
+    ...columns(rows),
+    "",
+    "Flags, before or after the command:",
+    ...columns(globalFlags.map(flagRow)),
+    "",
+    "More: agent help COMMAND. Exit codes: 0 done, 1 not there, 2 wrong usage, 3 no agent or node",
+    "answers, 4 refused, 78 wrong config.",
+  ].join("\n");
+}
+
+/** `agent help COMMAND`. */
+export function helpFor(command: Command): string {
+  const { usage, summary, details, flags } = command;
+  return [
+    `Usage: agent ${typed(command)} ${usage}`.trimEnd(),
+    "",
+    ...wrap(sentence(summary)),
+    ...details.flatMap((paragraph) => ["", ...wrap(paragraph)]),
+    ...(flags.length === 0 ? [] : ["", ...columns(flags.map(flagRow))]),
+    "",
+    "Global flags: agent help",
+  ].join("\n");
+}
+
+function typed({ name, leafy }: Command): string {
+  return leafy ? `--leafy ${name}` : name;
+}
+
+function sentence(text: string): string {
+  return `${text[0]?.toUpperCase()}${text.slice(1)}.`;
+}
+
+function flagRow({ name, short, value, help }: Flag): readonly [string, string] {
+  return [`${short ? `-${short}, ` : ""}--${name}${value ? ` ${value}` : ""}`, help];
+}
+
+function columns(rows: readonly (readonly [string, string])[]): string[] {
+  const width = Math.max(...rows.map(([left]) => left.length));
+  return rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`);
+}
+
+function wrap(text: string): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    if (line !== "" && line.length + 1 + word.length > WIDTH) {
+      lines.push(line);
+      line = word;
+    } else line += line === "" ? word : ` ${word}`;
+  }
+  return [...lines, line];
+}
