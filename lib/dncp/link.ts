@@ -106,7 +106,7 @@ export class SharedLink {
     const speak = this.#listening ? Infinity : Math.min(
       this.#trickle.nextWake,
       this.#helloAt,
-      this.#lastSent + this.#core.profile.keepAlive.interval,
+      this.#keepAliveAt,
     );
     return Math.min(speak, this.#lookAt);
   }
@@ -114,13 +114,17 @@ export class SharedLink {
   wake(now: number): void {
     if (now >= this.#lookAt) this.#look(now);
     if (this.#listening) return;
-    const keepAliveDue = now >= this.#lastSent + this.#core.profile.keepAlive.interval;
-    if (now >= this.#helloAt || keepAliveDue) {
+    if (now >= this.#helloAt || now >= this.#keepAliveAt) {
       this.#multicast(now);
       this.#trickle.restart(now);
     } else if (this.#trickle.wake(now)) {
       this.#multicast(now);
     }
+  }
+
+  get #keepAliveAt(): number {
+    const interval = this.config.keepAliveInterval ?? this.#core.profile.keepAlive.interval;
+    return interval === 0 ? Infinity : this.#lastSent + interval;
   }
 
   /** Node Endpoint first (RFC 7787 §4.2), then how to open a stream, then the network state. */

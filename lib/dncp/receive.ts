@@ -20,7 +20,7 @@ export function receiveNodeState(
   const { nodeId: id, seqno, hash, data } = state;
   if (id === core.nodeId && !core.readOnly) {
     own.seen(now, seqno, hash);
-    return "known";
+    return isOlder(seqno, own.seqno) ? "older" : "known";
   }
   const current = core.nodes.get(id);
   if (current && !isOlder(current.seqno, seqno)) {

@@ -66,6 +66,12 @@ export class Session {
     );
   }
 
+  /** When a keep-alive is due (RFC 7787 §6.1). */
+  get keepAliveAt(): number {
+    const interval = this.endpoint.keepAliveInterval ?? this.#core.profile.keepAlive.interval;
+    return interval === 0 ? Infinity : this.lastSent + interval;
+  }
+
   /** Bytes in, whole TLVs out. */
   feed(bytes: Uint8Array): Uint8Array | WireError {
     try {

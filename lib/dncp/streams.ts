@@ -201,13 +201,12 @@ export class Streams {
   }
 
   get nextWake(): number {
-    const { interval } = this.#core.profile.keepAlive;
     let earliest = this.#announceAt;
     for (const session of this.#sessions.values()) {
       earliest = Math.min(
         earliest,
         session.compareAt,
-        session.lastSent + interval,
+        session.keepAliveAt,
         this.#silentAt(session),
       );
     }
@@ -226,7 +225,7 @@ export class Streams {
         this.end(now, session, `nothing heard for ${silent} s`);
         continue;
       }
-      if (now >= session.lastSent + this.#core.profile.keepAlive.interval) {
+      if (now >= session.keepAliveAt) {
         // Also where the stream takes nothing at the moment, or the wake would come again at once.
         session.lastSent = now;
         this.#tellNetworkState(session);
@@ -389,6 +388,8 @@ export class Streams {
       session.give.add(state.nodeId);
       this.#active.add(session);
     } else if (outcome === "wanted" && !asked.pending(now, state.nodeId, state.seqno)) {
+      // A peer that does not read may still tell of ever more nodes.
+      if (session.want.size >= this.#core.profile.maxNodes) return;
       asked.note(now, state.nodeId, state.seqno, now + ANSWER_LIMIT);
       session.want.add(state.nodeId);
       this.#active.add(session);

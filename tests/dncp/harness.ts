@@ -240,9 +240,10 @@ export function slowNetworkHash(
   return toHex(level(0, "") ?? H());
 }
 
-interface Pipe {
-  readonly ends: [Member, Member];
-  open: boolean;
+/** The other end of a stream. */
+interface Far {
+  readonly member: Member;
+  readonly stream: StreamId;
 }
 
 /** A machine of a {@linkcode Net}, and its transport. */
@@ -252,7 +253,7 @@ export class Member implements DncpTransport {
   readonly told: Told = { nodes: [], publishing: [], ids: [], peers: [] };
   /** Endpoint id → link. */
   readonly links = new Map<EndpointId, string>();
-  readonly streams = new Map<StreamId, Pipe>();
+  readonly streams = new Map<StreamId, Far>();
   dials = 0;
   /** Takes and gives nothing, and its streams do not notice. */
   cut = false;
@@ -323,14 +324,14 @@ export class Member implements DncpTransport {
         this.machine.dialFailed(now, endpoint, address, "no answer");
         return;
       }
-      const pipe: Pipe = { ends: [this, other], open: true };
-      const stream = net.nextStream++;
-      this.streams.set(stream, pipe);
-      other.streams.set(stream, pipe);
-      this.machine.streamOpened(now, { endpoint, stream, address, dialled: true });
+      const here = net.nextStream++;
+      const far = net.nextStream++;
+      this.streams.set(here, { member: other, stream: far });
+      other.streams.set(far, { member: this, stream: here });
+      this.machine.streamOpened(now, { endpoint, stream: here, address, dialled: true });
       other.machine.streamOpened(now, {
         endpoint: there,
-        stream,
+        stream: far,
         address: this.name,
         dialled: false,
       });
@@ -338,28 +339,27 @@ export class Member implements DncpTransport {
   }
 
   write(stream: StreamId, payload: Uint8Array): boolean {
-    const other = this.#other(stream);
-    if (other) {
-      this.#net.streamTlvs += payload.length;
-      this.#net.between(this, other, (now) => {
-        if (other.streams.has(stream)) other.machine.receiveStream(now, stream, payload);
+    const far = this.streams.get(stream);
+    if (far) {
+      this.#net.streamBytes += payload.length;
+      this.#net.between(this, far.member, (now) => {
+        if (far.member.streams.has(far.stream)) {
+          far.member.machine.receiveStream(now, far.stream, payload);
+        }
       });
     }
     return true;
   }
 
   close(stream: StreamId, reason: string): void {
-    const other = this.#other(stream);
+    const far = this.streams.get(stream);
     this.streams.delete(stream);
-    if (!other) return;
-    this.#net.between(this, other, (now) => {
-      if (other.streams.delete(stream)) other.machine.streamClosed(now, stream, reason);
+    if (!far) return;
+    this.#net.between(this, far.member, (now) => {
+      if (far.member.streams.delete(far.stream)) {
+        far.member.machine.streamClosed(now, far.stream, reason);
+      }
     });
-  }
-
-  #other(stream: StreamId): Member | undefined {
-    const pipe = this.streams.get(stream);
-    return pipe?.ends[0] === this ? pipe.ends[1] : pipe?.ends[0];
   }
 }
 
@@ -370,7 +370,7 @@ export class Net {
   now = 0;
   nextStream = 1;
   multicasts = 0;
-  streamTlvs = 0;
+  streamBytes = 0;
   readonly #queue: { at: number; fire: (now: number) => void }[] = [];
 
   constructor(latency = 1) {
@@ -404,11 +404,11 @@ export class Net {
   /** The power of a member fails. `notice`: its streams break for the others at once. */
   kill(member: Member, notice = true): void {
     member.dead = true;
-    for (const [stream, { ends }] of member.streams) {
-      const other = ends[0] === member ? ends[1] : ends[0];
-      if (!notice) continue;
+    for (const far of notice ? member.streams.values() : []) {
       this.at(this.now + this.latency, (now) => {
-        if (other.streams.delete(stream)) other.machine.streamClosed(now, stream, "reset");
+        if (far.member.streams.delete(far.stream)) {
+          far.member.machine.streamClosed(now, far.stream, "reset");
+        }
       });
     }
     this.members.splice(this.members.indexOf(member), 1);
