@@ -151,9 +151,12 @@ function hostName(): string {
 }
 
 function readText(path: string): string {
+  // As everywhere: no file, and none of those that would be looked for.
+  if (path === "/dev/null") return "";
   try {
-    const { isFile, size } = Deno.statSync(path);
-    if (!isFile) throw new AgentError(`${path} is not a file`, ExitCode.Config);
+    // Not only plain files: /dev/null stands for the defaults, and a shell gives `<(…)` as a pipe.
+    const { isDirectory, size } = Deno.statSync(path);
+    if (isDirectory) throw new AgentError(`${path} is not a file`, ExitCode.Config);
     if (size > MAX_FILE_BYTES) throw new AgentError(`${path} is too large`, ExitCode.Config);
     return new TextDecoder("utf-8", { fatal: true }).decode(Deno.readFileSync(path));
   } catch (cause) {
