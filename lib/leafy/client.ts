@@ -6,7 +6,7 @@
  * @module
  */
 import { sha256 } from "@noble/hashes/sha2.js";
-import { AgentError, ExitCode } from "../core/mod.ts";
+import { AgentError, ExitCode } from "../core/errors.ts";
 import {
   checkKey,
   checkValue,
@@ -17,7 +17,7 @@ import {
   type StateJson,
   toStateJson,
   type Value,
-} from "../state/mod.ts";
+} from "../state/api.ts";
 import { toHex, WireError } from "../wire/bytes.ts";
 import { encodeCbor } from "../wire/cbor.ts";
 import { TlvFormat, TlvStreamDecoder } from "../wire/tlv.ts";

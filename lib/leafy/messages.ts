@@ -15,9 +15,9 @@
  *
  * @module
  */
-import { ExitCode } from "../core/mod.ts";
+import { ExitCode } from "../core/errors.ts";
 import type { NodeId } from "../dncp/api.ts";
-import { type Entry, entryOf, MAX_KEY_BYTES, MAX_NAME_BYTES } from "../state/mod.ts";
+import { type Entry, entryOf, MAX_KEY_BYTES, MAX_NAME_BYTES } from "../state/api.ts";
 import { ByteReader, ByteWriter, fromHex, toHex, WireError } from "../wire/bytes.ts";
 import { decodeCbor, encodeCbor, type Json } from "../wire/cbor.ts";
 import { TlvFormat } from "../wire/tlv.ts";

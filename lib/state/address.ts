@@ -8,7 +8,7 @@
  *
  * @module
  */
-import { AgentError, ExitCode } from "../core/mod.ts";
+import { AgentError, ExitCode } from "../core/errors.ts";
 import type { NodeId } from "../dncp/api.ts";
 import { keyProblem, quote } from "./entry.ts";
 

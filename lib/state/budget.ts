@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { AgentError, ExitCode } from "../core/mod.ts";
+import { AgentError, ExitCode } from "../core/errors.ts";
 import { AGENT_PREFIX } from "./entry.ts";
 
 /** Why the dictionary did not take a write. */

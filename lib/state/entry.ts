@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { AgentError, ExitCode } from "../core/mod.ts";
+import { AgentError, ExitCode } from "../core/errors.ts";
 import type { Json } from "../wire/cbor.ts";
 
 /** A value: like JSON, but never `null` itself, which means "delete". */

@@ -11,6 +11,7 @@ export { type RefusalReason, StateRefusal } from "./budget.ts";
 export type { Source } from "./claims.ts";
 export * from "./codec.ts";
 export * from "./entry.ts";
+export * from "./json.ts";
 export * from "./names.ts";
 export * from "./own.ts";
 export type * from "./own_api.ts";

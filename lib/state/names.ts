@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { AgentError, ExitCode } from "../core/mod.ts";
+import { AgentError, ExitCode } from "../core/errors.ts";
 import type { NodeId } from "../dncp/api.ts";
 import { MIN_ID_PREFIX, splitDisplay } from "./address.ts";
 import { quote, utf8Length } from "./entry.ts";

@@ -9,6 +9,7 @@ import { compareBytes } from "../wire/bytes.ts";
 import { type Address, matchesKey } from "./address.ts";
 import type { StateCodec } from "./codec.ts";
 import { byKey, type Entry, entryEqual, timestamp, type Value } from "./entry.ts";
+import type { NodeEntries } from "./json.ts";
 import { NAME_KEY, NodeNames } from "./names.ts";
 
 /** One change of one entry. */
@@ -25,13 +26,6 @@ export interface StateChange {
   readonly event: "set" | "unset" | "lost";
   /** What stood there before. */
   readonly before?: Entry;
-}
-
-/** Entries of one node, in the order of their keys. */
-export interface NodeEntries {
-  readonly id: NodeId;
-  readonly node: string;
-  readonly entries: readonly Entry[];
 }
 
 /** A node as lists show it. */
@@ -214,20 +208,6 @@ export class NetworkView {
   #tell(change: StateChange): void {
     for (const listener of [...this.#listeners]) listener(change);
   }
-}
-
-/** `{NODE: {KEY: {value, at}}}` with `at` as ISO 8601 text: the shape that scripts rely on. */
-export type StateJson = { [node: string]: { [key: string]: { value: Value; at: string } } };
-
-/** Entries in the shape that scripts rely on. */
-export function toStateJson(nodes: Iterable<Omit<NodeEntries, "id">>): StateJson {
-  // `fromEntries` makes own members of names and keys like "__proto__", too.
-  return Object.fromEntries(Array.from(nodes, ({ node, entries }) => [
-    node,
-    Object.fromEntries(
-      entries.map(({ key, value, at }) => [key, { value, at: new Date(at).toISOString() }]),
-    ),
-  ]));
 }
 
 function byNode(a: { node: string }, b: { node: string }): number {
