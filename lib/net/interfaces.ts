@@ -126,7 +126,9 @@ export function readInterfaces(system: SystemView = thisSystem): InterfaceInfo[]
       index: indexes.get(name) ?? scope ?? (Number(sys("ifindex")) || 0),
       mac: macOf(own[0]?.mac ?? sys("address")),
       up,
-      running: up && (state === "" || state === "up" || state === "unknown"),
+      // The carrier is told at once, the state up to a second later; only the state tells that a
+      // radio has no partner yet.
+      running: up && sys("carrier") !== "0" && ["", "up", "unknown"].includes(state),
       mtu: Number(sys("mtu")) || 0,
       addresses: own.filter(({ address }) => !tentative.has(`${name} ${hexOf(address)}`))
         .map(({ cidr }) => cidr),

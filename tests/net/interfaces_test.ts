@@ -122,6 +122,16 @@ Deno.test("interfaces: an address that is still tentative cannot be used, so it 
   deepStrictEqual(readInterfaces(computer)[1]?.addresses, ["192.0.2.7/24"]);
 });
 
+Deno.test("interfaces: a pulled cable and a radio without a partner do not run", () => {
+  const computer = pi();
+  computer.sys("eth0", { carrier: 0 });
+  computer.sys("wlan0", { flags: "0x1003", carrier: 1, operstate: "dormant" });
+  deepStrictEqual(readInterfaces(computer).map(({ up, running }) => [up, running]).slice(1, 3), [
+    [true, false],
+    [true, false],
+  ]);
+});
+
 Deno.test("interfaces: without /proc and /sys the addresses tell what they can", () => {
   const computer = pi();
   computer.files.clear();
