@@ -22,6 +22,9 @@ const RUN_FLAGS = [
   "-A",
 ];
 
+/** So many files are listed by name, the largest. */
+const LISTED = 5;
+
 /** One file of the result. */
 export interface Built {
   readonly name: string;
