@@ -68,6 +68,8 @@ export class Network {
   readonly #feed: Feed;
   readonly #links = new Map<string, Link>();
   readonly #startedAt: number;
+  /** What was kept on disk is in the dictionary again. */
+  #complete = false;
   #config: NetworkConfig;
   #keys: readonly NetworkKey[];
 
@@ -149,6 +151,9 @@ export class Network {
       log.warning(`the stored entry "${entry.key}" no longer fits and is left out`);
     }
     this.own.setAgent(clock.wall(), [["agent/name", name], ["agent/version", version]]);
+    // All of it at once: others must not see this node without its name, or without its entries.
+    this.#complete = true;
+    this.#publish();
     scheduler.add(this.machine);
     scheduler.add(this.own);
     this.#feed((now) => {
@@ -268,6 +273,7 @@ export class Network {
   }
 
   #publish(): void {
+    if (!this.#complete) return;
     this.#feed((now) => this.machine.publish(now, this.own.encoded()));
   }
 
