@@ -357,15 +357,21 @@ Deno.test("mirror: a list in front of the next hash still counts", () => {
   strictEqual(mirror.consistent, true);
 });
 
-Deno.test("mirror: its own state in an older version is pushed again", () => {
-  const { mirror, said, types, tell } = scripted();
+Deno.test("mirror: its own state in an older version is pushed again, and not believed", () => {
+  const { mirror, said, tell } = scripted();
   mirror.opened(0);
   tell(0, encode.nodeEndpoint(A, 1));
   mirror.setPayload(100, payload({ a: 1 }));
   strictEqual(mirror.seqno, 2);
   said();
   tell(200, encode.nodeState(mirror.nodeId, 1, 0, HASH));
-  deepStrictEqual(types(), [TlvType.NodeState]);
+  const [push, ...others] = said();
+  ok(push?.fields?.type === TlvType.NodeState && push.fields.seqno === 2);
+  deepStrictEqual(others, []);
+  const network = createNetworkHash(nativeProfile);
+  network.set(mirror.nodeId, 2, push.fields.hash);
+  tell(300, encode.networkState(network.digest()));
+  strictEqual(mirror.consistent, true);
 });
 
 Deno.test("mirror: its own state in a version that it never published: +1000, then a new id", () => {
