@@ -146,7 +146,11 @@ export class Lab {
       }
       await child.status;
     }
-    for (const node of this.#nodes.splice(0)) await ip("netns", "del", node.netns);
+    const problems: unknown[] = [];
+    for (const node of this.#nodes.splice(0)) {
+      await ip("netns", "del", node.netns).catch((error) => problems.push(error));
+    }
+    if (problems.length > 0) throw new AggregateError(problems, "namespaces stay behind");
   }
 }
 
