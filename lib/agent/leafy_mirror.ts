@@ -1,5 +1,6 @@
 /**
- * `--leafy publish` without a TTL: the mirror of `lib/leafy` on a real stream.
+ * `--leafy publish` without a TTL: the mirror of `lib/leafy` on real streams, one after the other. It
+ * stays the same node, with the same dates, whichever first hop carries it.
  *
  * @module
  */
@@ -9,46 +10,66 @@ import { Mirror } from "../leafy/mirror.ts";
 import type { SecureStream } from "../net/secure_stream.ts";
 import { type Entry, NativeStateCodec } from "../state/mod.ts";
 import type { RemoteMirrorOptions } from "./config_leafy.ts";
-import { feedInto } from "./feed.ts";
+import { type Feed, feedInto } from "./feed.ts";
 
-/** Mirror over one stream; resolves when it has closed, or `stop` was aborted and it is closed. */
-export function runMirror(stream: SecureStream, options: RemoteMirrorOptions): Promise<void> {
-  const { stop, onChange } = options;
-  const clock = monotonicClock;
-  return new Promise((resolve, reject) => {
-    const scheduler = new Scheduler(clock, reject);
-    const feed = feedInto(scheduler, reject);
-    const mirror = new Mirror({
+/** Publishes through one stream at a time. */
+export class MirrorRunner {
+  readonly #options: RemoteMirrorOptions;
+  readonly #mirror: Mirror;
+  readonly #scheduler: Scheduler;
+  readonly #feed: Feed;
+  #stream: SecureStream | undefined;
+  #fault: unknown;
+
+  constructor(options: RemoteMirrorOptions) {
+    this.#options = options;
+    const onFault = (error: unknown) => {
+      this.#fault = error;
+      this.#stream?.close("a fault of this program");
+    };
+    this.#scheduler = new Scheduler(monotonicClock, onFault);
+    this.#feed = feedInto(this.#scheduler, onFault);
+    this.#mirror = new Mirror({
       profile: nativeProfile,
       randomBytes: (length) => crypto.getRandomValues(new Uint8Array(length)),
       transport: {
-        write: (payload) => stream.write(payload),
-        close: (reason) => stream.close(reason),
+        write: (payload) => this.#stream?.write(payload) ?? false,
+        close: (reason) => this.#stream?.close(reason),
       },
       events: {
         consistencyChanged: (connected) => {
-          if (connected) onChange({ node: stream.remote, connected });
+          if (connected) options.onChange({ node: this.#stream?.remote ?? "", connected });
         },
       },
     });
+    this.#scheduler.add(this.#mirror);
+    this.#feed((now) =>
+      this.#mirror.setPayload(now, new NativeStateCodec().encode(entriesOf(options)))
+    );
+  }
+
+  /** Mirror over one stream; resolves when it has closed, also because `stop` was aborted. */
+  async over(stream: SecureStream): Promise<void> {
+    const { stop, onChange } = this.#options;
+    this.#stream = stream;
     const end = () => stream.close("withdrawn");
     stop.addEventListener("abort", end, { once: true });
-    stream.onClosed((why) => {
-      stop.removeEventListener("abort", end);
-      scheduler.stop();
-      mirror.closed();
-      onChange({ node: stream.remote, connected: false, why });
-      resolve();
-    });
-    scheduler.add(mirror);
-    stream.onWritable(() => feed((now) => mirror.writable(now)));
-    feed((now) => {
-      mirror.setPayload(now, new NativeStateCodec().encode(entriesOf(options)));
-      mirror.opened(now);
-    });
-    stream.onData((bytes) => feed((now) => mirror.receive(now, bytes)));
     if (stop.aborted) end();
-  });
+    const closed = new Promise<string>((resolve) => stream.onClosed(resolve));
+    stream.onWritable(() => this.#feed((now) => this.#mirror.writable(now)));
+    this.#feed((now) => this.#mirror.opened(now));
+    stream.onData((bytes) => this.#feed((now) => this.#mirror.receive(now, bytes)));
+    const why = await closed;
+    stop.removeEventListener("abort", end);
+    this.#mirror.closed();
+    onChange({ node: stream.remote, connected: false, why });
+    if (this.#fault !== undefined) throw this.#fault;
+  }
+
+  /** No stream will follow. */
+  end(): void {
+    this.#scheduler.stop();
+  }
 }
 
 /** A leaf is seen like a node, under this computer's name. */

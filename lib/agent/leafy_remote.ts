@@ -83,10 +83,12 @@ export async function remotePublish(options: RemotePublishOptions): Promise<Remo
 /** Publish continually, through whichever first hop can be reached, until `stop`. */
 export async function remoteMirror(options: RemoteMirrorOptions): Promise<void> {
   const { network, stop, timeoutMs } = options;
-  const { runMirror } = await import("./leafy_mirror.ts");
+  const { MirrorRunner } = await import("./leafy_mirror.ts");
+  const runner = new MirrorRunner(options);
   const giveUp = Date.now() + timeoutMs;
   let connectedOnce = false;
   let pause = FIRST_PAUSE;
+  using _ended = { [Symbol.dispose]: () => runner.end() };
   while (!stop.aborted) {
     try {
       const patience = connectedOnce ? LONGEST_PAUSE : Math.max(1, giveUp - Date.now());
@@ -101,7 +103,7 @@ export async function remoteMirror(options: RemoteMirrorOptions): Promise<void> 
       });
       connectedOnce = true;
       pause = FIRST_PAUSE;
-      await runMirror(stream, options);
+      await runner.over(stream);
     } catch (error) {
       if (stop.aborted) return;
       const final = error instanceof AgentError && error.exitCode !== ExitCode.Unreachable;
