@@ -154,11 +154,10 @@ export class SharedLink {
     }
     const population = this.#population(now, sessions);
     this.#decideDensity(population, sessions);
-    const wanted = this.#dense
-      ? [...this.#hubs].filter((id) => id !== nodeId)
-      : [...population].filter((id) => id !== nodeId);
     for (const heard of this.#heard.values()) this.#dialer.unwant(this.config.id, heard.address);
-    for (const id of wanted) this.#dialWhereOurs(now, id, sessions.has(id));
+    for (const id of this.#wanted(population, sessions)) {
+      this.#dialWhereOurs(now, id, sessions.has(id));
+    }
     const attached = [...this.#hubs].some((id) => this.#mutual(sessions.get(id)));
     this.#listening = this.#dense && !this.#hubs.has(nodeId) && attached;
     const crowded = profile.dense !== undefined && population.size > profile.dense.bound + 1;
@@ -172,14 +171,12 @@ export class SharedLink {
     const population = new Set<NodeId>([nodeId]);
     const forgetBefore = now - FORGET_AFTER * profile.keepAlive.interval;
     for (const [id, heard] of this.#heard) {
-      const hopeless = this.#dialer.failures(this.config.id, heard.address) >= HOPELESS;
-      if (!sessions.has(id) && (heard.lastHeard < forgetBefore || hopeless)) {
-        // Its address stays known while others still have it as a peer.
-        if (nodes.get(id)?.reachable) continue;
+      if (sessions.has(id) || heard.lastHeard >= forgetBefore) {
+        if (!this.#hopeless(id, sessions)) population.add(id);
+      } else if (!nodes.get(id)?.reachable) {
+        // Until then others still have it as a peer, and its address may be of use.
         this.#heard.delete(id);
         this.#dialer.unwant(this.config.id, heard.address);
-      } else {
-        population.add(id);
       }
     }
     for (const [id, session] of sessions) {
@@ -199,13 +196,36 @@ export class SharedLink {
     if (!dense) return;
     if (population.size > dense.bound + 1) this.#dense = true;
     else if (population.size < dense.bound) this.#dense = false;
-    const hopeless = (id: NodeId) => {
-      const heard = this.#heard.get(id);
-      return heard !== undefined && !sessions.has(id) &&
-        this.#dialer.failures(this.config.id, heard.address) >= HOPELESS;
-    };
-    const ranked = [...population].filter((id) => !hopeless(id)).sort();
+    // Nodes that are only listed by others, as mirrors are, can be no hubs: nobody could dial them.
+    const ranked = [...population].filter((id) =>
+      id === this.#core.nodeId || sessions.get(id)?.mirror === false ||
+      (this.#heard.get(id)?.port ?? 0) > 0 && !this.#hopeless(id, sessions)
+    ).sort();
     this.#hubs = new Set(this.#dense ? ranked.slice(-dense.hubs) : []);
+  }
+
+  /** Whether dialling the node has failed time and again. */
+  #hopeless(id: NodeId, sessions: ReadonlyMap<NodeId, Session>): boolean {
+    const heard = this.#heard.get(id);
+    return heard !== undefined && !sessions.has(id) &&
+      this.#dialer.failures(this.config.id, heard.address) >= HOPELESS;
+  }
+
+  /**
+   * With whom to hold a stream. Who could not be dialled is passed over but tried on for as long as
+   * it is heard, or a partition would outlive its cause.
+   */
+  #wanted(population: ReadonlySet<NodeId>, sessions: ReadonlyMap<NodeId, Session>): Set<NodeId> {
+    const { nodeId } = this.#core;
+    const wanted = new Set(this.#dense ? this.#hubs : population);
+    const lowestHub = [...this.#hubs].sort()[0] ?? "";
+    for (const id of this.#heard.keys()) {
+      if (id > lowestHub && this.#hopeless(id, sessions)) wanted.add(id);
+    }
+    // A copy of this node (a cloned SD card) is dialled like a stranger; the stream will tell.
+    if (this.#heard.has(nodeId)) wanted.add(nodeId);
+    else wanted.delete(nodeId);
+    return wanted;
   }
 
   #dialWhereOurs(now: number, id: NodeId, connected: boolean): void {
