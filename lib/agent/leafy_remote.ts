@@ -43,6 +43,7 @@ export async function remoteRead(options: RemoteReadOptions): Promise<RemoteRead
     firstPayload: request,
     timeoutMs: left(),
     signal: deadline,
+    stallMs: Infinity,
   });
   const collector = new ReadCollector(options.wanted.map(addressText));
   const result = await exchange(stream, deadline, (bytes) => collector.feed(bytes));
@@ -64,6 +65,7 @@ export async function remotePublish(options: RemotePublishOptions): Promise<Remo
     purpose: "leaf",
     timeoutMs: left(),
     signal: deadline,
+    stallMs: Infinity,
   });
   stream.write(publication.request(options.ttlMs));
   const ack = await exchange(stream, deadline, (bytes) => {

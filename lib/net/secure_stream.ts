@@ -22,7 +22,7 @@ const LOW_WATER = 64 * 1024;
 export const HARD_CAP = 1024 * 1024;
 /** Plaintext that is encrypted in one go: a few milliseconds of a small computer. */
 const BATCH = 128 * 1024;
-/** How long bytes may wait with nothing of them taken, in milliseconds. */
+/** How long bytes may wait with nothing of them taken, in milliseconds; `Infinity`: for ever. */
 export const STALL_MS = 30_000;
 /** The read buffer of an idle stream, and of a busy one. */
 const SMALL_READ = 2 * 1024;
@@ -222,7 +222,7 @@ export class SecureStream {
   async #writeOut(bytes: Uint8Array): Promise<void> {
     const { conn, counters, stallMs } = this.#parts;
     for (let at = 0; at < bytes.length && this.#closedWith === undefined;) {
-      const timer = setTimeout(() => {
+      const timer = stallMs === Infinity ? undefined : setTimeout(() => {
         counters.stalled++;
         this.close(`the other side stopped reading: ${this.buffered} bytes waited for it`);
       }, stallMs);
