@@ -90,6 +90,20 @@ Deno.test("hostile: garbage instead of a handshake", async () => {
   await host.close();
 });
 
+Deno.test("hostile: one with another key, who is still talking, gets the answer", async () => {
+  const host = new Host();
+  const conn = await connect(host, preface(2));
+  // Had the host closed with that unread, the connection would be reset by now.
+  for (let i = 0; i < 5; i++) {
+    await new Promise((resolve) => setTimeout(resolve, 2));
+    await writeAll(conn, new Uint8Array(10_000));
+  }
+  await conn.closeWrite();
+  deepStrictEqual(decodePrefaceReply(await readAll(conn))?.reply.status, "unknown-key");
+  conn.close();
+  await host.close();
+});
+
 Deno.test("hostile: a refused client that goes on talking is not listened to for long", async () => {
   const host = new Host();
   const conn = await connect(host, preface(2));
