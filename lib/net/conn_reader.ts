@@ -1,5 +1,5 @@
 /**
- * Reads a connection piece by piece, as a handshake needs it.
+ * Reads and writes a bare connection, as a handshake needs it.
  *
  * @module
  */
@@ -14,6 +14,15 @@ export class EndOfStream extends Error {
 /** Writes all of `bytes`. Throws what the runtime throws. */
 export async function writeAll(conn: Deno.Conn, bytes: Uint8Array): Promise<void> {
   for (let at = 0; at < bytes.length;) at += await conn.write(bytes.subarray(at));
+}
+
+/** A connection that the other side has reset refuses the option; the next read tells. */
+export function setNoDelay(conn: Deno.TcpConn): void {
+  try {
+    conn.setNoDelay(true);
+  } catch {
+    // See above.
+  }
 }
 
 /** Holds what came and was not taken yet. Its memory grows with what came. */

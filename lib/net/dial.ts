@@ -17,7 +17,7 @@ import {
   type Purpose,
 } from "../wire/preface.ts";
 import { formatHostPort } from "./address.ts";
-import { ConnReader, EndOfStream, writeAll } from "./conn_reader.ts";
+import { ConnReader, EndOfStream, setNoDelay, writeAll } from "./conn_reader.ts";
 import { SecureStream, STALL_MS } from "./secure_stream.ts";
 import { newStreamCounters, type StreamCounters } from "./stream_counters.ts";
 
@@ -272,15 +272,6 @@ function handshakeError(error: unknown, address: string, deadline: Deadline): Ag
     `${address} broke off the handshake (${messageOf(error)}); check that an agent runs there`,
     error,
   );
-}
-
-/** A connection that the other side has reset refuses the option; the next read tells. */
-export function setNoDelay(conn: Deno.TcpConn): void {
-  try {
-    conn.setNoDelay(true);
-  } catch {
-    // See above.
-  }
 }
 
 function close(conn: Deno.Conn): void {

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { AgentError, ExitCode, messageOf } from "../core/errors.ts";
+import { messageOf } from "../core/errors.ts";
 import { concat, equalBytes, toHex, WireError } from "../wire/bytes.ts";
 import type { NetworkKey } from "../wire/key.ts";
 import { HANDSHAKE_OVERHEAD, NoiseHandshake } from "../wire/noise.ts";
@@ -19,8 +19,8 @@ import {
 } from "../wire/preface.ts";
 import { formatHostPort, plainAddress } from "./address.ts";
 import { Complaints } from "./complaints.ts";
-import { ConnReader, EndOfStream, writeAll } from "./conn_reader.ts";
-import { setNoDelay } from "./dial.ts";
+import { ConnReader, EndOfStream, setNoDelay, writeAll } from "./conn_reader.ts";
+import { listenTcp } from "./listen_tcp.ts";
 import { SecureStream, STALL_MS } from "./secure_stream.ts";
 import { newStreamCounters, type StreamCounters } from "./stream_counters.ts";
 
@@ -367,44 +367,6 @@ async function readHello(
     }
   }
   throw new Refused("bad-handshake", "named our key, but does not hold it");
-}
-
-function listenTcp(host: string, port: number): Deno.TcpListener {
-  const where = formatHostPort(host, port);
-  const refuse = (message: string, cause: unknown) =>
-    new AgentError(message, ExitCode.Refused, { cause });
-  try {
-    return Deno.listen({ hostname: host, port });
-  } catch (error) {
-    // A kernel that was started without IPv6 (`ipv6.disable=1`): all means all of IPv4.
-    if (host === "::" && messageOf(error).includes("(os error 97)")) {
-      return listenTcp("0.0.0.0", port);
-    }
-    if (error instanceof Deno.errors.AddrInUse) {
-      throw refuse(
-        `TCP port ${port} is taken by another program, perhaps another agent; ` +
-          "stop that one, or set another port with listen in [[network]]",
-        error,
-      );
-    }
-    if (error instanceof Deno.errors.PermissionDenied) {
-      throw refuse(
-        `no permission to listen on ${where}; ports below 1024 need root, so set listen in ` +
-          "[[network]] to a higher one",
-        error,
-      );
-    }
-    if (error instanceof Deno.errors.AddrNotAvailable) {
-      throw refuse(
-        `cannot listen on ${where}: this computer has no such address; set listen in [[network]]`,
-        error,
-      );
-    }
-    throw refuse(
-      `cannot listen on ${where}: ${messageOf(error)}; set listen in [[network]]`,
-      error,
-    );
-  }
 }
 
 /**
