@@ -72,7 +72,7 @@ async function holdLocal(call: Call, client: Client, entries: Entries): Promise<
   const body = JSON.stringify({ entries });
   let held = false;
   let wait = FIRST_PAUSE;
-  do {
+  for (;;) {
     try {
       for await (const line of client.lines("POST", path, stop, body)) {
         if (line === "") continue;
@@ -86,9 +86,9 @@ async function holdLocal(call: Call, client: Client, entries: Entries): Promise<
       if (!held || !away) throw error;
     }
     if (!stop.aborted) call.out.note("the agent went away; trying again");
+    if (!await pause(wait, stop)) return ExitCode.Done;
     wait = Math.min(wait * 2, LONGEST_PAUSE);
-  } while (await pause(wait, stop));
-  return ExitCode.Done;
+  }
 }
 
 /** Without a TTL, through another node. */
