@@ -5,6 +5,7 @@
  * @module
  */
 export * from "./api.ts";
+export * from "./hncp_tlvs.ts";
 export { Dncp, type DncpOptions } from "./machine.ts";
 export { createNetworkHash, type NetworkHash } from "./network_hash.ts";
 export { sortTlvs } from "./node_data.ts";

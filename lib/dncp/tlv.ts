@@ -8,6 +8,7 @@
 import { ByteReader, ByteWriter, fromHex, type TlvFormat, toHex } from "../wire/mod.ts";
 import type { RawTlv, TlvError, TlvWarning } from "../wire/mod.ts";
 import type { EndpointId, NodeId } from "./api.ts";
+import { hncpTlvName } from "./hncp_tlvs.ts";
 import type { Profile } from "./profile.ts";
 
 /** TLV type numbers. 1–9 are RFC 7787's; 32 and up belong to the profile. */
@@ -198,7 +199,8 @@ function rowsOf(profile: Profile): Map<number, Row> {
 
 /** The name of a TLV type that this table knows. */
 export function tlvName(profile: Profile, type: number): string | undefined {
-  return rowsOf(profile).get(type)?.name;
+  const name = rowsOf(profile).get(type)?.name;
+  return name ?? (profile.name === "native" ? undefined : hncpTlvName(type));
 }
 
 /** Decode the TLVs of a datagram, of a stretch of stream, or of node data. Total. */

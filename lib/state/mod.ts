@@ -15,4 +15,5 @@ export * from "./json.ts";
 export * from "./names.ts";
 export * from "./own.ts";
 export type * from "./own_api.ts";
+export * from "./shsp.ts";
 export * from "./view.ts";
