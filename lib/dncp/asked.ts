@@ -7,12 +7,13 @@
 import type { NodeId } from "./api.ts";
 import { isOlder } from "./seqno.ts";
 
-/** More entries than this, and those that have run out are dropped. */
+/** From so many entries on, those that have run out are dropped now and then. */
 const MANY = 256;
 
 /** Requests for node data that may still be answered. */
 export class Asked {
   readonly #open = new Map<NodeId, { seqno: number; until: number }>();
+  #sweepAt = MANY;
 
   /** Whether data for this node, at least as new as `seqno`, are on their way. */
   pending(now: number, id: NodeId, seqno: number): boolean {
@@ -22,8 +23,10 @@ export class Asked {
 
   /** Data are being asked for; the answer is waited for until `until`. */
   note(now: number, id: NodeId, seqno: number, until: number): void {
-    if (this.#open.size >= MANY) {
+    if (this.#open.size >= this.#sweepAt) {
       for (const [key, entry] of this.#open) if (entry.until <= now) this.#open.delete(key);
+      // Not again before as many have come as were looked at now: a list may name thousands.
+      this.#sweepAt = Math.max(MANY, 2 * this.#open.size);
     }
     this.#open.set(id, { seqno, until });
   }

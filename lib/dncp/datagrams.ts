@@ -174,7 +174,10 @@ export class DatagramEndpoint {
     }
     if (core.readOnly) {
       if (rx.unicast) {
-        if (!this.#firstHops.has(node)) core.nodes.setFirstHop(node, true);
+        if (!this.#firstHops.has(node)) {
+          if (this.#firstHops.size >= core.profile.maxNodes) return;
+          core.nodes.setFirstHop(node, true);
+        }
         this.#firstHops.set(node, now);
       } else {
         rx.wantList = true;
@@ -184,6 +187,11 @@ export class DatagramEndpoint {
     }
     let peer = core.peers.get(this.config.id, node, peerEndpoint);
     if (!peer && rx.unicast) {
+      // Each peer is a TLV in the own node data, and anybody on an open link can make one up.
+      if (core.peers.size >= core.profile.maxNodes) {
+        core.counters.nodesRefused++;
+        return;
+      }
       peer = {
         endpoint: this.config.id,
         endpointName: this.config.name,

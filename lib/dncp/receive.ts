@@ -19,8 +19,9 @@ export function receiveNodeState(
 ): NodeStateOutcome {
   const { nodeId: id, seqno, hash, data } = state;
   if (id === core.nodeId && !core.readOnly) {
+    const older = isOlder(seqno, own.seqno);
     own.seen(now, seqno, hash);
-    return isOlder(seqno, own.seqno) ? "older" : "known";
+    return older ? "older" : "known";
   }
   const current = core.nodes.get(id);
   if (current && !isOlder(current.seqno, seqno)) {

@@ -379,6 +379,8 @@ export class Streams {
     if (!session.peer) return;
     const { asked } = this.#core;
     const outcome = this.#core.receiveNodeState(now, state);
+    // A new id of our own ends all sessions.
+    if (!this.#sessions.has(session.stream)) return;
     if (outcome === "stored") {
       session.give.delete(state.nodeId);
       this.push(now, state.nodeId, { session, asked: asked.settle(now, state.nodeId) });

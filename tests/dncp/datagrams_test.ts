@@ -418,3 +418,19 @@ Deno.test("datagrams: of two nodes with one id exactly one takes a new one", () 
     strictEqual(nodes.reduce((sum, { told }) => sum + told.ids.length, 0), 1, `seed ${seed}`);
   }
 });
+
+Deno.test("datagrams: thousands of made-up nodes are bounded, and forgotten when they fall silent", () => {
+  const lone = full();
+  const { encode } = lone;
+  for (let i = 0; i < 6_000; i++) {
+    const id = (0xb000_0000 + i).toString(16);
+    lone.datagram(1, id, encode.nodeEndpoint(id, 7), encode.requestNodeState(lone.machine.nodeId));
+    if (i % 50 === 0) lone.advance(50).take();
+  }
+  ok(lone.machine.peers().length <= profile.maxNodes);
+  const own = lone.machine.node(lone.machine.nodeId);
+  ok(own && own.data.length < 20_000, `${own?.data.length} bytes of own node data`);
+  ok(lone.machine.counters.nodesRefused >= 5_000);
+  lone.advance(DROP + 1_000);
+  deepStrictEqual(lone.machine.peers(), []);
+});

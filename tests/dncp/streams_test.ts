@@ -519,3 +519,21 @@ Deno.test("streams: in a line of nodes a change is everywhere after one step a h
   );
   strictEqual(took, 70);
 });
+
+Deno.test("streams: a new id of one's own ends all streams, and nothing follows on them", () => {
+  const lone = new Lone({ profile, nodeId: ID("5"), seqno: 0x9000_0000, endpoints: [dialled()] });
+  lone.machine.publish(0, [text("mine")]);
+  lone.open(1, 1, "a").stream(1, lone.encode.nodeEndpoint(A, 1));
+  lone.stream(1, lone.nodeState(ID("5"), 0xa000_0000, text("other")));
+  strictEqual(lone.machine.seqno, 0xa000_0000 + profile.collisionStep);
+  lone.advance(1_000).take();
+  lone.stream(
+    1,
+    lone.nodeState(ID("5"), 0xb000_0000, text("other")),
+    lone.encode.requestNetworkState(),
+  );
+  ok(lone.machine.nodeId !== ID("5"));
+  const log = lone.take();
+  deepStrictEqual(closes(log).map(([stream]) => stream), [1]);
+  deepStrictEqual(down(lone, log).size, 0);
+});
