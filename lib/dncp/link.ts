@@ -71,9 +71,12 @@ export class SharedLink {
   /** A multicast of another node. */
   heard(now: number, node: NodeId, from: Address, port: number, deaf: boolean): void {
     const known = this.#heard.get(node);
-    if (known && known.address === from && known.port === port && known.deaf === deaf) {
-      known.lastHeard = now;
-      return;
+    if (known && known.port === port && known.deaf === deaf) {
+      // A node with two interfaces on this link is heard from two addresses; one stream is enough.
+      if (known.address === from || this.#streams.with(this.config.id, node)) {
+        known.lastHeard = now;
+        return;
+      }
     }
     if (known && known.address !== from) this.#dialer.unwant(this.config.id, known.address);
     this.#heard.set(node, { node, address: from, port, since: now, lastHeard: now, deaf });

@@ -176,7 +176,9 @@ export class Streams {
     if (!this.#core.profile.push) return;
     const sender = from && !from.asked ? from.session.peer?.node : undefined;
     for (const session of this.#sessions.values()) {
-      if (!session.peer || session === from?.session || session.peer.node === id) continue;
+      // Its own node too, unless it came from there: a node that restarted below the number it had
+      // (a disk restored from a copy) must learn of it, or nobody takes its new state.
+      if (!session.peer || session === from?.session) continue;
       if (
         sender !== undefined && this.#core.nodes.get(session.peer.node)?.listsPeer(sender)
       ) continue;
