@@ -18,6 +18,8 @@ import type {
 import type { Profile } from "../../lib/dncp/profile.ts";
 
 export interface NodeMachine extends Machine {
+  /** Whether all peers said that they have the same network state hash. */
+  readonly consistent: boolean;
   addEndpoint(now: number, config: EndpointConfig): void;
   removeEndpoint(now: number, id: EndpointId): void;
   connect(now: number, endpoint: EndpointId, address: Address): void;

@@ -193,9 +193,10 @@ export class SimNode implements DncpTransport {
 
   /**
    * Start the process. Its state: node id and sequence number as the disk has them, or `forget` for
-   * a disk that is new, or `seqno` for one that was restored from an older copy.
+   * a disk that is new, or `seqno` for one that was restored from an older copy, or `copyOf` for a
+   * copy of another node's disk.
    */
-  start(how: { forget?: boolean; seqno?: number } = {}): void {
+  start(how: { forget?: boolean; seqno?: number; copyOf?: SimNode } = {}): void {
     if (this.machine) return;
     const world = this.#world;
     const { now } = world;
@@ -204,6 +205,9 @@ export class SimNode implements DncpTransport {
     if (how.forget) {
       this.#kept.nodeId = world.newNodeId();
       this.#kept.seqno = 0;
+    } else if (how.copyOf) {
+      this.#kept.nodeId = how.copyOf.#kept.nodeId;
+      this.#kept.seqno = how.copyOf.#kept.seqno;
     } else if (how.seqno !== undefined) {
       this.#kept.seqno = how.seqno;
     }

@@ -27,6 +27,7 @@ const RECORD = 60;
 
 /** Tells everybody everything it hears for the first time, and repeats it where packets may be lost. */
 export class Flood implements NodeMachine {
+  readonly consistent = true;
   readonly #o: MachineOptions;
   readonly #endpoints = new Map<EndpointId, EndpointConfig>();
   readonly #streams = new Map<StreamId, TlvStreamDecoder>();
@@ -163,6 +164,7 @@ export interface Note {
 
 /** Writes down what it is told, and does what the test says through its transport. */
 export class Recorder implements NodeMachine {
+  readonly consistent = true;
   readonly notes: Note[] = [];
   readonly transport: MachineOptions["transport"];
   readonly #nodeId: NodeId;

@@ -219,7 +219,12 @@ export class World {
 
   /** @internal */
   renamed(node: SimNode, id: NodeId): void {
-    if (this.#byId.get(node.id) === node) this.#byId.delete(node.id);
+    if (this.#byId.get(node.id) === node) {
+      this.#byId.delete(node.id);
+      // A copy of its disk may run elsewhere.
+      const twin = this.nodes.find((other) => other !== node && other.id === node.id);
+      if (twin) this.#byId.set(twin.id, twin);
+    }
     this.#byId.set(id, node);
   }
 
