@@ -15,6 +15,8 @@ const LIMIT = 20_000;
 /** How long one step may take, in ms. */
 const STEP = 8_000;
 const GUEST_TTL = 2_000;
+/** Over a Unix socket the host means nothing, but the runtime looks a name up, and may wait for DNS. */
+const URL_BASE = "http://127.0.0.1";
 
 /** Print a line of the story. */
 type Say = (line: string) => void;
@@ -155,7 +157,7 @@ class DemoAgent {
   }
 
   async request(method: string, path: string, body?: unknown): Promise<unknown> {
-    const response = await fetch(`http://agent${path}`, {
+    const response = await fetch(`${URL_BASE}${path}`, {
       method,
       client: this.#client,
       ...(body !== undefined && { body: JSON.stringify(body) }),
@@ -169,7 +171,7 @@ class DemoAgent {
 
   async watch(): Promise<Watch> {
     const abort = new AbortController();
-    const response = await fetch("http://agent/v1/events", {
+    const response = await fetch(`${URL_BASE}/v1/events`, {
       client: this.#client,
       signal: abort.signal,
     });
