@@ -9,7 +9,7 @@ import { type InterfaceSource, PollingInterfaces } from "../net/mod.ts";
 import { openStore, type Store } from "../store/mod.ts";
 import type { Config } from "./config.ts";
 import { readSecret } from "./config_keys.ts";
-import { loadKeys } from "./keys.ts";
+import { loadSecrets } from "./keys.ts";
 import type { Log } from "./log.ts";
 import { Network, type Surroundings } from "./network.ts";
 import { Problems } from "./problems.ts";
@@ -63,7 +63,7 @@ export class Agent {
       onFault,
     };
     this.networks = config.networks.map((network) =>
-      new Network(network, loadKeys(network, options.tell), around)
+      new Network(network, loadSecrets(network, options.tell), around)
     );
     this.#interfaces = options.interfaces ?? new PollingInterfaces();
     this.#view = new ApiView({
@@ -112,7 +112,7 @@ export class Agent {
     for (const network of this.networks) {
       const fresh = config.networks.find(({ name }) => name === network.config.name);
       if (!fresh) continue;
-      network.reload(fresh, loadKeys(fresh, () => {}));
+      network.reload(fresh, loadSecrets(fresh, () => {}));
       network.followInterfaces(this.#interfaces.current());
     }
     this.#config = config;

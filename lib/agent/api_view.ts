@@ -25,9 +25,6 @@ import { metricsOf } from "./metrics.ts";
 import type { Network } from "./network.ts";
 import type { Problems } from "./problems.ts";
 
-/** What a node's dictionary may take, in bytes (`lib/state`). */
-const STATE_LIMIT = 65_536;
-
 /** What the view looks at. */
 export interface ApiViewOptions {
   readonly name: string;
@@ -69,7 +66,7 @@ export class ApiView implements AgentApi {
         ...(network.listen && { listen: network.listen }),
         interfaces: network.interfaces,
         stateBytes: network.own.counts.bytes,
-        stateLimitBytes: STATE_LIMIT,
+        stateLimitBytes: network.stateLimit,
       })),
       rssBytes: Deno.memoryUsage().rss,
       problems: problems.current(),

@@ -1,5 +1,6 @@
 /**
- * Network keys in files: 32 random bytes as base64 on one line, readable by their owner alone.
+ * Network keys in files, readable by their owner alone: 32 random bytes as base64 on one line, or, in
+ * networks of profile `hncp`, any bytes.
  *
  * @module
  */
@@ -17,6 +18,7 @@ export interface KeyFile {
 
 /** A key file is one short line; more than this is something else. */
 const MAX_FILE_BYTES = 1_024;
+const LF = 10;
 
 /** 32 fresh random bytes. */
 export function generateKey(): Uint8Array {
@@ -55,12 +57,33 @@ export function readKeyFile(file: KeyFile): Uint8Array {
 }
 
 /**
+ * Reads the key of SHSP's containers (`spec/dncp.md` §15.3): the bytes of the file as they are, less
+ * one LF behind them, so that `printf foo > FILE` and `echo foo > FILE` give the same key.
+ *
+ * @throws {AgentError} as {@linkcode readKeyFile}
+ */
+export function readShspKey(file: KeyFile): Uint8Array {
+  const bytes = readSecretBytes(file.path, file);
+  if (bytes.length >= MAX_FILE_BYTES) {
+    throw new AgentError(
+      `${file.path} is too long for a key; ${MAX_FILE_BYTES - 1} bytes are allowed`,
+      ExitCode.Refused,
+    );
+  }
+  return bytes.slice(0, bytes.at(-1) === LF ? -1 : bytes.length);
+}
+
+/**
  * The text of a file that nobody but its owner may read: a key, a token. Files that systemd put into
  * its credentials folder are its own affair; it makes them 0440 for the service alone.
  *
  * @throws {AgentError} as {@linkcode readKeyFile}
  */
-export function readSecret(path: string, { from }: { from: KeyFile["from"] }): string {
+export function readSecret(path: string, from: { from: KeyFile["from"] }): string {
+  return new TextDecoder().decode(readSecretBytes(path, from));
+}
+
+function readSecretBytes(path: string, { from }: { from: KeyFile["from"] }): Uint8Array {
   try {
     using file = Deno.openSync(path);
     const { mode, isFile } = file.statSync();
@@ -73,7 +96,7 @@ export function readSecret(path: string, { from }: { from: KeyFile["from"] }): s
     }
     const buffer = new Uint8Array(MAX_FILE_BYTES);
     const length = file.readSync(buffer) ?? 0;
-    return new TextDecoder().decode(buffer.subarray(0, length));
+    return buffer.subarray(0, length);
   } catch (error) {
     throw secretError(path, from, error);
   }

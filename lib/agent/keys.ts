@@ -7,20 +7,41 @@
 import { AgentError, ExitCode } from "../core/mod.ts";
 import { NetworkKey } from "../wire/mod.ts";
 import type { NetworkConfig } from "./config.ts";
-import { generateKey, readKeyFile, writeKeyFile } from "./config_keys.ts";
+import { generateKey, readKeyFile, readShspKey, writeKeyFile } from "./config_keys.ts";
+
+/** What the nodes of a network share and nobody else knows. */
+export interface NetworkSecrets {
+  /** Profile `native`: the first seals, all open. Empty in the other profile. */
+  readonly keys: readonly NetworkKey[];
+  /** Profile `hncp`: the key of SHSP's containers, any bytes. Without one there are no containers. */
+  readonly shspKey: Uint8Array | undefined;
+}
 
 /**
- * All keys, the first seals. Where none is named or kept, this agent begins a new network, and
- * `tell` gets the two lines that say how the next one joins.
+ * All keys. Where a native network names and keeps none, this agent begins a new one, and `tell`
+ * gets the two lines that say how the next one joins.
  */
-export function loadKeys(network: NetworkConfig, tell: (line: string) => void): NetworkKey[] {
-  if (network.profile !== "native") {
+export function loadSecrets(
+  network: NetworkConfig,
+  tell: (line: string) => void,
+): NetworkSecrets {
+  return network.profile === "hncp"
+    ? { keys: [], shspKey: loadShspKey(network) }
+    : { keys: loadKeys(network, tell), shspKey: undefined };
+}
+
+function loadShspKey({ name, keyFiles }: NetworkConfig): Uint8Array | undefined {
+  const [file, ...others] = keyFiles;
+  if (others.length > 0) {
     throw new AgentError(
-      `network "${network.name}": this version speaks the native profile only; ` +
-        'set profile = "native"',
+      `network "${name}": SHSP knows one key a network; name it with key_file`,
       ExitCode.Config,
     );
   }
+  return file && readShspKey(file);
+}
+
+function loadKeys(network: NetworkConfig, tell: (line: string) => void): NetworkKey[] {
   if (network.keyFiles.length > 0) {
     return network.keyFiles.map((file) => NetworkKey.fromBytes(readKeyFile(file)));
   }

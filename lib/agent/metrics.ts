@@ -32,19 +32,22 @@ export function metricsOf(networks: readonly Network[], agent: AgentFigures): Me
   const counters = (
     group: string,
     help: string,
-    of: (network: Network) => Readonly<Record<string, number>>,
+    of: (network: Network) => Readonly<Record<string, number>> | undefined,
   ): Metric[] => {
-    const [first] = networks;
-    return Object.keys(first ? of(first) : {}).map((name) => ({
+    const names = new Set(networks.flatMap((network) => Object.keys(of(network) ?? {})));
+    return [...names].map((name) => ({
       name: `agent_${group}_${snake(name)}_total`,
       help: `${help}: ${snake(name).replaceAll("_", " ")}.`,
       type: "counter" as const,
-      samples: networks.map((network) => ({
-        labels: { network: network.config.name },
-        value: of(network)[name] ?? 0,
-      })),
+      samples: networks.flatMap((network) => {
+        const value = of(network)?.[name];
+        return value === undefined ? [] : [{ labels: { network: network.config.name }, value }];
+      }),
     }));
   };
+  const groups = new Map(
+    networks.flatMap(({ transport }) => transport.counters).map(({ name, help }) => [name, help]),
+  );
   return [
     {
       name: "agent_build_info",
@@ -71,10 +74,13 @@ export function metricsOf(networks: readonly Network[], agent: AgentFigures): Me
     gauge("guests", "Leafy guests that publish through this node.", ({ own }) => own.counts.guests),
     gauge("leases", "Open leases of local clients.", ({ own }) => own.counts.leases),
     ...counters("dncp", "DNCP", ({ machine }) => ({ ...machine.counters })),
-    ...counters("stream", "Streams", ({ transport }) => ({ ...transport.streamCounters })),
-    ...counters("sealed", "Sealed multicast", ({ transport }) => ({
-      ...transport.sealer.counters,
-    })),
+    ...[...groups].flatMap(([group, help]) =>
+      counters(
+        group,
+        help,
+        ({ transport }) => transport.counters.find(({ name }) => name === group)?.counts(),
+      )
+    ),
   ];
 }
 

@@ -6,10 +6,12 @@
  * @module
  */
 import { messageOf } from "../core/mod.ts";
-import type { Address, Dncp, DncpTransport, EndpointId, StreamId } from "../dncp/mod.ts";
+import type { Address, Dncp, EndpointId, NodeId, StreamId } from "../dncp/mod.ts";
 import {
   addressOf,
+  canCarry,
   dialSecure,
+  formatHostPort,
   inSubnet4,
   type InterfaceInfo,
   isLinkLocal6,
@@ -26,12 +28,18 @@ import {
 import { decodeDiscovery, encodeDiscovery } from "../leafy/mod.ts";
 import { NATIVE_CONTEXT } from "./native_wire.ts";
 import type { NetworkKey } from "../wire/mod.ts";
-import type { Feed } from "./feed.ts";
-import type { LeafStreams } from "./leaf_streams.ts";
-import type { Problems } from "./problems.ts";
+import type { Endpoint, NetworkConfig } from "./config.ts";
+import type { NetworkSecrets } from "./keys.ts";
+import { LeafStreams } from "./leaf_streams.ts";
+import type {
+  CounterGroup,
+  NetworkTransport,
+  Served,
+  TransportOptions,
+} from "./network_transport.ts";
 
 /** Endpoint of streams that belong to no interface: `connect` addresses and guests from afar. */
-export const STREAM_ENDPOINT: EndpointId = 1;
+const STREAM_ENDPOINT: EndpointId = 1;
 /** Streams taken at once, peers and leafy clients together. */
 const MAX_STREAMS = 1_200;
 const DIAL_TIMEOUT = 4_000;
@@ -39,35 +47,26 @@ const DIAL_TIMEOUT = 4_000;
 const ANSWER_SPREAD = 20;
 const MOST_ANSWERS = 64;
 
-/** What the transport is made of. */
-export interface NativeTransportOptions {
-  readonly network: string;
-  readonly keys: readonly NetworkKey[];
-  readonly listen: { readonly host: string; readonly port: number } | undefined;
-  /** UDP port of the multicast group. */
-  readonly multicastPort: number;
-  readonly nodeId: string;
-  readonly epoch: number;
-  readonly feed: Feed;
-  readonly problems: Problems;
-  readonly randomBytes: (length: number) => Uint8Array;
-}
-
 interface OpenLink {
   info: InterfaceInfo;
   multicast: SealedMulticast;
 }
 
-/** Sockets of one network. */
-export class NativeTransport implements DncpTransport {
+/** Sockets of one network of profile `native`. */
+export class NativeTransport implements NetworkTransport {
+  readonly counters: readonly CounterGroup[];
+  readonly usesLinks = true;
+  readonly guestTlvs = [];
   readonly streamCounters: StreamCounters = newStreamCounters();
-  readonly sealer: Sealer;
-  readonly #options: NativeTransportOptions;
+  readonly #sealer: Sealer;
+  readonly #options: TransportOptions;
+  readonly #network: string;
   readonly #links = new Map<EndpointId, OpenLink>();
   readonly #streams = new Map<StreamId, SecureStream>();
   readonly #closing = new Set<Promise<void>>();
   readonly #abort = new AbortController();
   #keys: readonly NetworkKey[];
+  #connect: readonly Endpoint[];
   /** For addresses that answered to another key than our first: which one. */
   readonly #keyOf = new Map<Address, number>();
   #listener: SecureListener | undefined;
@@ -76,31 +75,61 @@ export class NativeTransport implements DncpTransport {
   #lastStream = 0;
   #answers = 0;
 
-  constructor(options: NativeTransportOptions) {
+  constructor(options: TransportOptions) {
+    const { config, secrets, nodeId, epoch, randomBytes } = options;
     this.#options = options;
-    this.#keys = options.keys;
-    this.sealer = new Sealer({
-      keys: options.keys,
+    this.#network = config.name;
+    this.#keys = secrets.keys;
+    this.#connect = config.connect;
+    this.#sealer = new Sealer({
+      keys: this.#keys,
       context: NATIVE_CONTEXT,
-      sender: options.nodeId,
-      epoch: options.epoch,
-      randomBytes: options.randomBytes,
+      sender: nodeId,
+      epoch: epoch(),
+      randomBytes,
     });
+    this.counters = [
+      { name: "stream", help: "Streams", counts: () => ({ ...this.streamCounters }) },
+      { name: "sealed", help: "Sealed multicast", counts: () => ({ ...this.#sealer.counters }) },
+    ];
+  }
+
+  get listen(): string | undefined {
+    const { listen } = this.#options.config;
+    return listen && this.#streamPort > 0
+      ? formatHostPort(listen.host, this.#streamPort)
+      : undefined;
+  }
+
+  canUse(info: InterfaceInfo): boolean {
+    return canCarry(info);
   }
 
   /** The TCP port that others dial; 0 where none is open. */
-  get streamPort(): number {
+  get #streamPort(): number {
     return this.#listener?.port ?? 0;
   }
 
-  /**
-   * Begin to listen and to serve.
-   * @throws {AgentError} with exit code 4 where the port cannot be had.
-   */
-  start(machine: Dncp, leaves: LeafStreams): void {
+  start({ machine, leafy }: Served): void {
+    const { clock, touched } = this.#options;
     this.#machine = machine;
-    this.#leaves = leaves;
-    const { listen, problems, network } = this.#options;
+    this.#leaves = new LeafStreams(leafy, clock, touched);
+    this.#startListening(this.#leaves);
+    this.#options.feed((now) => {
+      machine.addEndpoint(now, {
+        id: STREAM_ENDPOINT,
+        name: "connect",
+        mode: "stream",
+        streamPort: this.#streamPort,
+      });
+      for (const { host, port } of this.#connect) {
+        machine.connect(now, STREAM_ENDPOINT, formatHostPort(host, port));
+      }
+    });
+  }
+
+  #startListening(leaves: LeafStreams): void {
+    const { problems, config: { listen } } = this.#options;
     if (!listen) return;
     this.#listener = SecureListener.listen({
       ...listen,
@@ -112,24 +141,61 @@ export class NativeTransport implements DncpTransport {
       onStream: (stream) => this.#taken(stream),
       onProblem: (kind, remote, message) => {
         const host = kind === "half-open-dropped" ? "" : hostOf(remote);
-        problems.note(`${network}:${kind}:${host}`, `${remote} ${message}`);
+        problems.note(`${this.#network}:${kind}:${host}`, `${remote} ${message}`);
       },
     });
   }
 
-  /** Keys were changed in the config; open streams stay. */
-  updateKeys(keys: readonly NetworkKey[]): void {
+  /** Open streams stay, also those with a key that is no longer ours. */
+  reload({ connect }: NetworkConfig, { keys }: NetworkSecrets): void {
     this.#keys = keys;
     this.#keyOf.clear();
-    this.sealer.updateKeys(keys);
+    this.#sealer.updateKeys(keys);
     this.#listener?.updateKeys(keys);
+    const addresses = (list: readonly Endpoint[]) =>
+      new Set(list.map(({ host, port }) => formatHostPort(host, port)));
+    const before = addresses(this.#connect);
+    const after = addresses(connect);
+    this.#connect = connect;
+    this.#options.feed((now) => {
+      for (const address of before) {
+        if (!after.has(address)) this.#machine?.disconnect(now, STREAM_ENDPOINT, address);
+      }
+      for (const address of after) {
+        if (!before.has(address)) this.#machine?.connect(now, STREAM_ENDPOINT, address);
+      }
+    });
   }
 
-  /** Open multicast on an interface, or open it anew after its addresses changed. */
+  renamed(id: NodeId): void {
+    this.#sealer.rename(id);
+  }
+
   openLink(endpoint: EndpointId, info: InterfaceInfo): void {
-    this.closeLink(endpoint);
-    const { feed, problems, network, multicastPort } = this.#options;
-    const multicast = new SealedMulticast(this.sealer, {
+    this.#openSocket(endpoint, info);
+    this.#options.feed((now) =>
+      this.#machine?.addEndpoint(now, {
+        id: endpoint,
+        name: info.name,
+        mode: "multicast+stream",
+        streamPort: this.#streamPort,
+      })
+    );
+  }
+
+  reopenLink(endpoint: EndpointId, info: InterfaceInfo): void {
+    this.#closeSocket(endpoint);
+    this.#openSocket(endpoint, info);
+  }
+
+  closeLink(endpoint: EndpointId): void {
+    this.#options.feed((now) => this.#machine?.removeEndpoint(now, endpoint));
+    this.#closeSocket(endpoint);
+  }
+
+  #openSocket(endpoint: EndpointId, info: InterfaceInfo): void {
+    const { feed, problems, config: { port } } = this.#options;
+    const multicast = new SealedMulticast(this.#sealer, {
       onPayload: (payload, from, { keyIndex }) => {
         const question = decodeDiscovery(payload);
         if (question) {
@@ -145,7 +211,7 @@ export class NativeTransport implements DncpTransport {
       onWrongKey: (from, keyId) => {
         const ours = this.#keys.map((key) => key.id).join(", ");
         problems.note(
-          `${network}:wrong-key:${from}`,
+          `${this.#network}:wrong-key:${from}`,
           `${from} on ${info.name} is heard, but with another key (theirs ${keyId}, ours ${ours}); ` +
             "give both the same key file to join them",
         );
@@ -153,14 +219,14 @@ export class NativeTransport implements DncpTransport {
     }, (onDatagram) =>
       openMulticastLink({
         info,
-        port: multicastPort,
+        port,
         onDatagram,
-        onProblem: (message) => problems.note(`${network}:link:${info.name}`, message),
+        onProblem: (message) => problems.note(`${this.#network}:link:${info.name}`, message),
       }));
     this.#links.set(endpoint, { info, multicast });
   }
 
-  closeLink(endpoint: EndpointId): void {
+  #closeSocket(endpoint: EndpointId): void {
     const link = this.#links.get(endpoint);
     if (!link) return;
     this.#links.delete(endpoint);
@@ -168,10 +234,9 @@ export class NativeTransport implements DncpTransport {
     this.#closing.add(gone);
   }
 
-  /** Close everything. The machine is not told. */
   async stop(): Promise<void> {
     this.#abort.abort();
-    for (const endpoint of [...this.#links.keys()]) this.closeLink(endpoint);
+    for (const endpoint of [...this.#links.keys()]) this.#closeSocket(endpoint);
     for (const stream of this.#streams.values()) stream.close("this agent stops");
     this.#streams.clear();
     await Promise.all([this.#listener?.close(), ...this.#closing]);
@@ -222,17 +287,17 @@ export class NativeTransport implements DncpTransport {
 
   /** After a random moment, so that not all nodes of a link answer at once. */
   #answerLater(endpoint: EndpointId, from: Address, port: number): void {
-    if (this.streamPort === 0 || this.#answers >= MOST_ANSWERS) return;
+    if (this.#streamPort === 0 || this.#answers >= MOST_ANSWERS) return;
     this.#answers++;
     setTimeout(() => {
       this.#answers--;
-      const here = encodeDiscovery({ type: "here", port: this.streamPort });
+      const here = encodeDiscovery({ type: "here", port: this.#streamPort });
       this.#links.get(endpoint)?.multicast.sendTo(from, here, port);
     }, Math.random() * ANSWER_SPREAD);
   }
 
   #dialProblem(address: Address): string {
-    return `${this.#options.network}:dial:${address}`;
+    return `${this.#network}:dial:${address}`;
   }
 
   #rememberKey(address: Address, keyIndex: number): void {

@@ -7,27 +7,26 @@
 import { type Clock, Random, type Scheduler } from "../core/mod.ts";
 import { Dncp, type EndpointId, type NodeId, type Profile } from "../dncp/mod.ts";
 import { LeafyServer } from "../leafy/mod.ts";
-import { canCarry, type InterfaceInfo, needsReopening } from "../net/mod.ts";
+import { type InterfaceInfo, needsReopening } from "../net/mod.ts";
 import {
   type Entry,
   entryOf,
-  NativeStateCodec,
   NetworkView,
   OwnDictionary,
   type PersistentChange,
+  type StateCodec,
 } from "../state/mod.ts";
 import type { Store } from "../store/mod.ts";
 import { decodeCbor, encodeCbor } from "../wire/cbor.ts";
 import { type NetworkKey, toHex, WireError } from "../wire/mod.ts";
 import type { NetworkConfig } from "./config.ts";
-import { formatHostPort } from "./config_types.ts";
 import { type Feed, feedInto } from "./feed.ts";
 import { interfacesOf } from "./interfaces.ts";
-import { LeafStreams } from "./leaf_streams.ts";
+import type { NetworkSecrets } from "./keys.ts";
 import type { Log } from "./log.ts";
-import { NativeTransport, STREAM_ENDPOINT } from "./native_transport.ts";
+import { linkEndpoint, type NetworkTransport } from "./network_transport.ts";
 import type { Problems } from "./problems.ts";
-import { profileOf } from "./profiles.ts";
+import { kitOf, profileOf } from "./profiles.ts";
 
 /** For this long after the start the picture may lack nodes that have not been met yet, in ms. */
 const SETTLING = 2_000;
@@ -62,9 +61,13 @@ export class Network {
   readonly profile: Profile;
   readonly view: NetworkView;
   readonly own: OwnDictionary;
-  readonly transport: NativeTransport;
+  readonly transport: NetworkTransport;
   readonly machine: Dncp;
+  readonly codec: StateCodec;
+  /** What the own entries may take, in bytes of node data. */
+  readonly stateLimit: number;
   readonly #around: Surroundings;
+  readonly #announced: readonly Uint8Array[];
   readonly #feed: Feed;
   readonly #links = new Map<string, Link>();
   readonly #startedAt: number;
@@ -73,32 +76,38 @@ export class Network {
   #config: NetworkConfig;
   #keys: readonly NetworkKey[];
 
-  constructor(config: NetworkConfig, keys: readonly NetworkKey[], around: Surroundings) {
+  constructor(config: NetworkConfig, secrets: NetworkSecrets, around: Surroundings) {
     this.config = config;
     this.#config = config;
-    this.#keys = keys;
+    this.#keys = secrets.keys;
     this.#around = around;
     this.profile = profileOf(config);
-    const { clock, scheduler, store, problems, randomBytes } = around;
+    const { clock, scheduler, store, problems, log, randomBytes } = around;
     this.#feed = feedInto(scheduler, around.onFault);
     this.#startedAt = clock.now();
-    const codec = new NativeStateCodec();
-    this.view = new NetworkView(codec);
+    const { codec, limits, announced, transport } = kitOf(config);
+    this.#announced = announced;
+    this.stateLimit = limits.limit;
+    this.codec = codec(secrets);
+    this.view = new NetworkView(this.codec);
     this.own = new OwnDictionary({
-      codec,
+      ...limits,
+      codec: this.codec,
       persist: (changes) => persist(store, config.name, changes),
       onChanged: () => this.#publish(),
     });
     const nodeId = this.#nodeId();
-    this.transport = new NativeTransport({
-      network: config.name,
-      keys,
-      listen: config.listen,
-      multicastPort: config.port,
+    this.transport = transport({
+      config,
+      secrets,
       nodeId,
-      epoch: store.epoch(config.name),
+      epoch: () => store.epoch(config.name),
+      clock,
+      scheduler,
       feed: this.#feed,
+      touched: () => scheduler.touch(),
       problems,
+      notice: (line) => log.notice(line),
       randomBytes,
     });
     const seed = randomBytes(4);
@@ -120,14 +129,13 @@ export class Network {
 
   /** Names of the interfaces in use. */
   get interfaces(): string[] {
+    if (!this.transport.usesLinks) return [];
     return [...this.#links.values()].map((link) => link.info.name);
   }
 
   /** Where others dial; `undefined` where nobody can. */
   get listen(): string | undefined {
-    const { listen } = this.config;
-    const port = this.transport.streamPort;
-    return listen && port > 0 ? formatHostPort({ host: listen.host, port }) : undefined;
+    return this.transport.listen;
   }
 
   /**
@@ -136,17 +144,18 @@ export class Network {
    */
   start(interfaces: readonly InterfaceInfo[]): void {
     const { scheduler, clock, name, version, store, log } = this.#around;
-    const leaves = new LeafStreams(
-      new LeafyServer({
-        view: this.view,
-        own: this.own,
-        self: () => this.machine.nodeId,
-        partial: () => this.partial(),
-      }),
-      clock,
-      () => scheduler.touch(),
-    );
-    this.transport.start(this.machine, leaves);
+    const leafy = new LeafyServer({
+      view: this.view,
+      own: this.own,
+      self: () => this.machine.nodeId,
+      partial: () => this.partial(),
+    });
+    this.transport.start({
+      machine: this.machine,
+      leafy,
+      own: this.own,
+      changed: () => this.#publish(),
+    });
     for (const entry of this.own.restore(storedEntries(store, this.config.name))) {
       log.warning(`the stored entry "${entry.key}" no longer fits and is left out`);
     }
@@ -156,17 +165,6 @@ export class Network {
     this.#publish();
     scheduler.add(this.machine);
     scheduler.add(this.own);
-    this.#feed((now) => {
-      this.machine.addEndpoint(now, {
-        id: STREAM_ENDPOINT,
-        name: "connect",
-        mode: "stream",
-        streamPort: this.transport.streamPort,
-      });
-      for (const address of this.config.connect) {
-        this.machine.connect(now, STREAM_ENDPOINT, formatHostPort(address));
-      }
-    });
     this.followInterfaces(interfaces);
   }
 
@@ -177,21 +175,11 @@ export class Network {
     await this.transport.stop();
   }
 
-  /** What can change while running: keys, and the addresses to connect to. */
-  reload(config: NetworkConfig, keys: readonly NetworkKey[]): void {
-    const before = new Set(this.#config.connect.map(formatHostPort));
-    const after = new Set(config.connect.map(formatHostPort));
+  /** What can change while running: keys, interfaces, and the addresses to connect to. */
+  reload(config: NetworkConfig, secrets: NetworkSecrets): void {
     this.#config = config;
-    this.#keys = keys;
-    this.transport.updateKeys(keys);
-    this.#feed((now) => {
-      for (const address of before) {
-        if (!after.has(address)) this.machine.disconnect(now, STREAM_ENDPOINT, address);
-      }
-      for (const address of after) {
-        if (!before.has(address)) this.machine.connect(now, STREAM_ENDPOINT, address);
-      }
-    });
+    this.#keys = secrets.keys;
+    this.transport.reload(config, secrets);
   }
 
   /** Make the endpoints fit the interfaces that are there now. */
@@ -204,19 +192,19 @@ export class Network {
     );
     for (const [key, link] of this.#links) {
       const info = wanted.get(key);
-      if (info && canCarry(info)) continue;
+      if (info && this.transport.canUse(info)) continue;
       link.downSince ??= now;
       if (!info || now - link.downSince >= CARRIER_GRACE) this.#removeLink(key, link);
     }
     for (const [key, info] of wanted) {
-      if (!canCarry(info)) continue;
+      if (!this.transport.canUse(info)) continue;
       const link = this.#links.get(key);
       if (!link) {
         this.#addLink(key, info);
         continue;
       }
       link.downSince = undefined;
-      if (needsReopening(link.info, info)) this.transport.openLink(link.endpoint, info);
+      if (needsReopening(link.info, info)) this.transport.reopenLink(link.endpoint, info);
       link.info = info;
     }
   }
@@ -240,25 +228,15 @@ export class Network {
   }
 
   #addLink(key: string, info: InterfaceInfo): void {
-    // The kernel does not use an index again soon, and 1 is taken by the streams' own endpoint.
-    const endpoint = info.index + STREAM_ENDPOINT + 1;
+    const endpoint = linkEndpoint(info);
     this.#links.set(key, { endpoint, info, downSince: undefined });
     this.#around.log.info(`network ${this.config.name}: using ${info.name}`);
     this.transport.openLink(endpoint, info);
-    this.#feed((now) =>
-      this.machine.addEndpoint(now, {
-        id: endpoint,
-        name: info.name,
-        mode: "multicast+stream",
-        streamPort: this.transport.streamPort,
-      })
-    );
   }
 
   #removeLink(key: string, link: Link): void {
     this.#links.delete(key);
     this.#around.log.info(`network ${this.config.name}: ${link.info.name} is gone`);
-    this.#feed((now) => this.machine.removeEndpoint(now, link.endpoint));
     this.transport.closeLink(link.endpoint);
   }
 
@@ -274,7 +252,8 @@ export class Network {
 
   #publish(): void {
     if (!this.#complete) return;
-    this.#feed((now) => this.machine.publish(now, this.own.encoded()));
+    const tlvs = [...this.#announced, ...this.transport.guestTlvs, ...this.own.encoded()];
+    this.#feed((now) => this.machine.publish(now, tlvs));
   }
 
   #events() {
@@ -286,7 +265,7 @@ export class Network {
       publishing: (seqno: number) => void store.coverSequence(network, seqno),
       nodeIdChanged: (id: NodeId) => {
         store.setNodeId(network, id);
-        this.transport.sealer.rename(id);
+        this.transport.renamed(id);
         log.notice(
           `network ${network}: another node has our id, so this one is ${id} from now on; ` +
             "a copied SD card is the usual cause",

@@ -5,7 +5,7 @@
  * @module
  */
 import { loadConfig, type NetworkConfig } from "../agent/config.ts";
-import { readKeyFile } from "../agent/config_keys.ts";
+import { readKeyFile, readShspKey } from "../agent/config_keys.ts";
 import type { LeafyNetwork } from "../agent/config_leafy.ts";
 import { hostPort, WrongValue } from "../agent/config_types.ts";
 import { AgentError, ExitCode } from "../core/errors.ts";
@@ -29,7 +29,7 @@ export function remoteNetwork(
   }
   const node = address === undefined ? undefined : parseAddress(flag, address);
   const defaultPort = profile === "native" ? 8_331 : 8_231;
-  const keys = keyFiles.map(readKeyFile);
+  const keys = keyFiles.map(profile === "native" ? readKeyFile : readShspKey);
   const to = node && { host: node.host, port: node.port ?? defaultPort };
   return { network: { name, profile, keys, node: to, interfaces, port }, publishTtl };
 }

@@ -10,6 +10,8 @@
  */
 export * from "./client.ts";
 export * from "./discovery.ts";
+export * from "./hncp_messages.ts";
+export * from "./hncp_proxy.ts";
 export * from "./messages.ts";
 export * from "./mirror.ts";
 export * from "./server.ts";

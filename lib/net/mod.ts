@@ -18,4 +18,5 @@ export { type ListenerProblem, type ListenOptions, SecureListener } from "./secu
 export { HARD_CAP, HIGH_WATER, SecureStream, STALL_MS } from "./secure_stream.ts";
 export { canCarry, needsReopening, selectInterfaces } from "./select.ts";
 export * from "./stream_counters.ts";
+export * from "./udp_port.ts";
 export { type Arrival, type MulticastCounters, newMulticastCounters } from "./udp_pair.ts";

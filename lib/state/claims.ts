@@ -8,9 +8,9 @@ import type { StateCodec } from "./codec.ts";
 import { type Entry, entryEqual, jsonEqual, type Value } from "./entry.ts";
 
 /** Where an entry comes from. */
-export type Source = "set" | "lease" | "guest" | "agent";
+export type Source = "set" | "lease" | "guest" | "gateway" | "agent";
 
-/** Who holds entries: the store, one lease, one guest, or the agent. */
+/** Who holds entries: the store, one lease, one guest, the gateway from one network, or the agent. */
 export interface Holder {
   readonly source: Source;
   /** When all of it ends, on the monotonic clock, in ms; `Infinity` for not by itself. */

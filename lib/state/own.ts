@@ -1,6 +1,7 @@
 /**
- * This node's own dictionary, from its four sources: what was `set` to stay, what local clients
- * lease, what leafy guests publish through this node, and what the agent says of itself.
+ * This node's own dictionary, from its sources: what was `set` to stay, what local clients lease, what
+ * leafy guests publish through this node, what a gateway copies here from other networks, and what
+ * the agent says of itself.
  *
  * A refused write changes nothing, and nothing is ever dropped to make room. What a write promises
  * holds once it has returned: `set` entries are handed to `persist` before they show.
@@ -29,6 +30,7 @@ import type {
   PersistentChange,
   Writes,
 } from "./own_api.ts";
+import { checkTtl, lastOfEach, replacing } from "./writes.ts";
 
 /** The node's own dictionary. */
 export class OwnDictionary implements Machine {
@@ -41,6 +43,8 @@ export class OwnDictionary implements Machine {
   /** What `setFor` wrote: a holder for each key, so that a later write replaces the one before. */
   readonly #timed = new Holders<string>();
   readonly #guests = new Holders<string>();
+  /** By the name of the network that they come from. */
+  readonly #shared = new Holders<string>();
   #lastLease = 0;
   #nextEnd = Infinity;
   #version = 0;
@@ -279,16 +283,45 @@ export class OwnDictionary implements Machine {
   }
 
   /**
+   * All that the gateway copies here from the network `from`, in place of what it copied before. Gives
+   * back what there is no room for, or what may not be; the rest is taken.
+   */
+  share(from: string, entries: Iterable<Entry>): Entry[] {
+    const holder = this.#shared.get(from) ?? newHolder("gateway");
+    this.#shared.set(from, holder);
+    const refused: Entry[] = [];
+    const wanted = new Map(Array.from(entries, (entry) => [entry.key, entry]));
+    // What goes makes room for what comes.
+    const gone = [...holder.entries.keys()].filter((key) => !wanted.has(key));
+    let changed = this.#write(holder, new Map(gone.map((key) => [key, undefined])));
+    for (const entry of wanted.values()) {
+      if (entryEqual(holder.entries.get(entry.key), entry)) continue;
+      const changes = new Map([[entry.key, entry]]);
+      if (
+        entryOf(entry.key, entry.at, entry.value) === undefined ||
+        entry.key.startsWith(AGENT_PREFIX) ||
+        !this.#budget.fits("others", this.#claims.growth(holder, changes))
+      ) {
+        refused.push(entry);
+        // Better nothing than something that is no longer so.
+        changed = this.#write(holder, new Map([[entry.key, undefined]])) || changed;
+      } else changed = this.#write(holder, changes) || changed;
+    }
+    if (changed) this.#changed();
+    return refused;
+  }
+
+  /**
    * What the agent says of itself, under `agent/…`. Keys that are not named stay as they are.
    * @throws {AgentError} exit 4 where there is no room.
    */
   setAgent(wall: number, writes: Writes): void {
     const changes = new Map<string, Entry | undefined>();
-    for (const [key, value] of new Map(writes)) {
+    for (const [key, value, at = wall] of lastOfEach(writes)) {
       if (!checkKey(key).startsWith(AGENT_PREFIX)) {
         throw new RangeError(`${quote(key)} does not begin with ${AGENT_PREFIX}`);
       }
-      if (value !== null) changes.set(key, this.#entry(wall, key, value));
+      if (value !== null) changes.set(key, this.#entry(at, key, value));
       else if (this.#agent.entries.has(key)) changes.set(key, undefined);
     }
     this.#checkRoom(this.#agent, changes);
@@ -343,14 +376,14 @@ export class OwnDictionary implements Machine {
     holds: (key: string) => boolean,
   ): Map<string, Entry | undefined> {
     const changes = new Map<string, Entry | undefined>();
-    for (const [key, value] of new Map(writes)) {
+    for (const [key, value, at = wall] of lastOfEach(writes)) {
       if (checkKey(key).startsWith(AGENT_PREFIX)) {
         throw new StateRefusal(
           `${quote(key)} is the agent's own; only it writes keys that begin with ${AGENT_PREFIX}`,
           "not-allowed",
         );
       }
-      if (value !== null) changes.set(key, this.#entry(wall, key, value));
+      if (value !== null) changes.set(key, this.#entry(at, key, value));
       else if (holds(key)) changes.set(key, undefined);
     }
     return changes;
@@ -405,20 +438,6 @@ export class OwnDictionary implements Machine {
     this.#encoded = undefined;
     this.#options.onChanged();
   }
-}
-
-function checkTtl(ttlMs: number): number {
-  if (ttlMs > 0 && Number.isFinite(ttlMs)) return ttlMs;
-  throw new AgentError(
-    `a TTL of ${ttlMs} ms cannot be; give a positive duration such as 60s`,
-    ExitCode.Usage,
-  );
-}
-
-/** Entries that come in place of all that a holder holds. */
-function replacing(holder: Holder, entries: Changes): Changes {
-  const gone = [...holder.entries.keys()].filter((key) => !entries.has(key));
-  return new Map([...entries, ...gone.map((key) => [key, undefined] as const)]);
 }
 
 function writerOf(holder: Holder): "agent" | "others" {

@@ -8,8 +8,14 @@ import type { Source } from "./claims.ts";
 import type { StateCodec } from "./codec.ts";
 import type { Entry } from "./entry.ts";
 
-/** Keys with their new values; `null` deletes. Of a key that comes twice the last counts. */
-export type Writes = Iterable<readonly [key: string, value: Json]>;
+/**
+ * A key with its new value; `null` deletes. `at`: when the value changed, in ms since 1970, where that
+ * was earlier and elsewhere.
+ */
+export type Write = readonly [key: string, value: Json, at?: number];
+
+/** Of a key that comes twice the last counts. */
+export type Writes = Iterable<Write>;
 
 /** A change of the persistent entries: store the entry, or forget it where there is none. */
 export interface PersistentChange {

@@ -1,6 +1,6 @@
 /** `agent config check [FILE]` */
 import { loadConfig } from "../../agent/config.ts";
-import { readKeyFile, readSecret } from "../../agent/config_keys.ts";
+import { readKeyFile, readSecret, readShspKey } from "../../agent/config_keys.ts";
 import { configCandidates } from "../../agent/config_paths.ts";
 import type { Call } from "../call.ts";
 
@@ -9,7 +9,9 @@ export function run({ positionals, globals, out }: Call): number {
     path: positionals[0] ?? globals.config,
     overrides: { network: globals.network, socket: globals.socket },
   });
-  for (const { keyFiles } of config.networks) keyFiles.forEach(readKeyFile);
+  for (const { keyFiles, profile } of config.networks) {
+    keyFiles.forEach(profile === "hncp" ? readShspKey : readKeyFile);
+  }
   const { tokenFile } = config.http;
   if (tokenFile !== undefined) readSecret(tokenFile, { from: "config" });
   out.print({ file: config.path ?? null, ok: true }, () => ({

@@ -1,0 +1,31 @@
+/**
+ * What is asked of a dictionary, brought into the form in which it is carried out.
+ *
+ * @module
+ */
+import { AgentError, ExitCode } from "../core/mod.ts";
+import type { Changes, Holder } from "./claims.ts";
+import type { Write, Writes } from "./own_api.ts";
+
+/**
+ * A time to live in ms, as it is.
+ * @throws {AgentError} exit 2 where it is none.
+ */
+export function checkTtl(ttlMs: number): number {
+  if (ttlMs > 0 && Number.isFinite(ttlMs)) return ttlMs;
+  throw new AgentError(
+    `a TTL of ${ttlMs} ms cannot be; give a positive duration such as 60s`,
+    ExitCode.Usage,
+  );
+}
+
+/** Each key once, as it was written last. */
+export function lastOfEach(writes: Writes): Iterable<Write> {
+  return new Map(Array.from(writes, (write) => [write[0], write])).values();
+}
+
+/** Entries that come in place of all that a holder holds. */
+export function replacing(holder: Holder, entries: Changes): Changes {
+  const gone = [...holder.entries.keys()].filter((key) => !entries.has(key));
+  return new Map([...entries, ...gone.map((key) => [key, undefined] as const)]);
+}
