@@ -1,0 +1,76 @@
+/**
+ * Light commands as whole processes, from the bundle, beside a bare `deno run hello.js`: what the
+ * cron line pays. From the start of the process to its end, so the launcher is in it too.
+ *
+ * @module
+ */
+import { Agents } from "./harness/agents.ts";
+import { type Bench, CannotMeasure, type Context } from "./harness/context.ts";
+import { interleave, timed } from "./harness/rounds.ts";
+
+/** Times a bare process. */
+const LIMIT = 2;
+/** What the bundle's launcher gives to Deno, so that a bare process can have it too. */
+const LAUNCHER_FLAGS = /run (--quiet .*-A)/;
+
+export const bench: Bench = {
+  name: "leafy",
+  title: "light commands as whole processes, beside a bare deno run",
+  run,
+};
+
+async function run(context: Context): Promise<void> {
+  const agents = await Agents.prepare(context);
+  const a = agents.start({ name: "a" });
+  const b = agents.start({ name: "b", connect: [await a.address()] });
+  await b.knows(2);
+  await a.api.set("heating/target", 21.5);
+  const from = await b.address();
+  const hello = `${agents.folder}/hello.js`;
+  Deno.writeTextFileSync(hello, 'console.log("hello");\n');
+  const flags = LAUNCHER_FLAGS.exec(Deno.readTextFileSync(agents.launcher))?.[1]?.split(" ") ?? [];
+
+  const whole = (command: string, args: string[]) => () =>
+    timed(async () => {
+      const { code, stderr } = await new Deno.Command(command, {
+        args,
+        // A config file of this computer's own agent has no say here.
+        env: { AGENT_CONFIG: "/dev/null", DENO_NO_UPDATE_CHECK: "1" },
+        cwd: agents.folder,
+        stdin: "null",
+        stdout: "piped",
+        stderr: "piped",
+      }).output();
+      if (code === 0) return;
+      const said = new TextDecoder().decode(stderr).trim();
+      throw new CannotMeasure(`${args.join(" ")} ended with ${code}: ${said}`);
+    });
+  const agent = (...args: string[]) => whole(agents.launcher, ["--socket", b.socket, ...args]);
+  const remote = ["--from", from, "--key-file", agents.keyFile];
+  let value = 0;
+  const cases = {
+    hello: whole(Deno.execPath(), ["run", hello]),
+    "hello.js with the flags of the launcher": whole(Deno.execPath(), ["run", ...flags, hello]),
+    "agent version": agent("version"),
+    "agent get KEY": agent("get", "a:heating/target"),
+    "agent set KEY=VALUE": () => agent("set", `bench=${++value}`)(),
+    "agent --leafy read KEY": agent("--leafy", "read", "a:heating/target"),
+    "agent --leafy read KEY --json": agent("--leafy", "read", "a:heating/target", "--json"),
+    "agent --leafy read KEY --from HOST": agent("--leafy", "read", "a:heating/target", ...remote),
+    "agent --leafy publish KEY=VALUE --ttl 60s": () =>
+      agent("--leafy", "publish", `guest=${++value}`, "--ttl", "60s")(),
+  };
+  const samples = await interleave(context.choose(100, 20), cases);
+  const reference = { what: "deno run hello.js", samples: samples.hello };
+  for (const name of Object.keys(cases) as (keyof typeof cases)[]) {
+    if (name === "hello") continue;
+    const isOurs = name.startsWith("agent");
+    context.report.measured({
+      what: name,
+      unit: "ms",
+      samples: samples[name],
+      reference,
+      ...(isOurs && { target: { limit: LIMIT, of: "ratio" as const } }),
+    });
+  }
+}

@@ -1,0 +1,132 @@
+/**
+ * One simulated world, in a process of its own: its memory goes with it, and the processor time of
+ * the process is the world's. Takes a {@linkcode WorldRequest} as JSON argument, prints a
+ * {@linkcode WorldResult} as JSON.
+ *
+ * @module
+ */
+import process from "node:process";
+import { nativeProfile } from "../lib/dncp/mod.ts";
+import {
+  coldStart,
+  dncp,
+  isConverged,
+  line,
+  mesh,
+  oneChange,
+  shared,
+  star,
+  type Topology,
+  totals,
+  tree,
+  value,
+  type World,
+} from "../tests/sim/mod.ts";
+
+const TOPOLOGIES = { line, mesh, shared, star, tree } satisfies Record<string, Topology>;
+
+export interface WorldRequest {
+  readonly topology: keyof typeof TOPOLOGIES;
+  readonly nodes: number;
+  readonly seeds: readonly number[];
+  /** Probability that a packet is lost. */
+  readonly loss?: number;
+  /** Instead of the profile's, where one node has more peers than that allows. */
+  readonly maxStreams?: number;
+  /** Changes whose cost is counted, one after the other. 0: none. */
+  readonly changes: number;
+}
+
+/** What the nodes did in a stretch of virtual time. */
+export interface Cost {
+  readonly messages: number;
+  readonly bytes: number;
+  /** Processor time of this process: all nodes and the simulator, its checking left out. */
+  readonly cpuSeconds: number;
+}
+
+export interface SeedResult {
+  readonly cold: Cost & { readonly virtualMs: number };
+  /** Until the last node had one changed value, counted from the change. */
+  readonly changeMs: number;
+  /** One changed value and one virtual second after it, and one virtual second of nothing. */
+  readonly changes: readonly Cost[];
+  readonly idle: readonly Cost[];
+}
+
+export interface WorldResult {
+  readonly seeds: readonly SeedResult[];
+  /** Resident memory at the end, in MB (10^6 bytes). */
+  readonly rssMb: number;
+}
+
+/** Virtual ms until a converged world is as quiet as it gets: past two of Trickle's longest intervals. */
+const QUIET = 15_000;
+/** Virtual ms in which what follows from a change is counted. */
+const WINDOW = 1_000;
+
+/** Runs all seeds of a request. */
+export function runWorlds(request: WorldRequest): WorldResult {
+  const seeds = request.seeds.map((seed) => runWorld(request, seed));
+  return { seeds, rssMb: Deno.memoryUsage().rss / 1e6 };
+}
+
+function runWorld(request: WorldRequest, seed: number): SeedResult {
+  const { topology, nodes, loss = 0, maxStreams, changes } = request;
+  const start = cpuSeconds();
+  const { world, virtualMs, messages, bytes } = coldStart(nodes, TOPOLOGIES[topology], {
+    seed,
+    machine: dncp,
+    loss,
+    ...(maxStreams !== undefined && { profile: { ...nativeProfile, maxStreams } }),
+  });
+  const whole = cpuSeconds() - start;
+  const checking = checkingSeconds(world);
+  // The end of a line, a leaf of a tree or a star: the longest way.
+  const changeMs = oneChange(world, world.nodes.at(-1)).virtualMs;
+  const result: { changes: Cost[]; idle: Cost[] } = { changes: [], idle: [] };
+  for (let i = 0; i < changes; i++) {
+    world.run(QUIET);
+    result.idle.push(costOf(world, () => {}));
+    const node = world.random.pick(world.nodes);
+    result.changes.push(costOf(world, () => {
+      node.publish([value(world.profile, node.name, 1_000_000 + i)]);
+    }));
+  }
+  return {
+    cold: { virtualMs, messages, bytes, cpuSeconds: Math.max(0, whole - checking) },
+    changeMs,
+    ...result,
+  };
+}
+
+/** What the last check of a cold start took: the simulator's, not the nodes'. */
+function checkingSeconds(world: World): number {
+  const start = cpuSeconds();
+  isConverged(world);
+  return cpuSeconds() - start;
+}
+
+function costOf(world: World, work: () => void): Cost {
+  const before = totals(world.traffic());
+  const start = cpuSeconds();
+  work();
+  world.run(WINDOW);
+  const spent = cpuSeconds() - start;
+  const after = totals(world.traffic());
+  return {
+    messages: after.messages - before.messages,
+    bytes: after.bytes - before.bytes,
+    cpuSeconds: spent,
+  };
+}
+
+/** Of all threads of this process, garbage collection included. */
+function cpuSeconds(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
+}
+
+if (import.meta.main) {
+  console.log(JSON.stringify(runWorlds(JSON.parse(Deno.args[0] ?? "") as WorldRequest)));
+}
