@@ -434,3 +434,27 @@ Deno.test("datagrams: thousands of made-up nodes are bounded, and forgotten when
   lone.advance(DROP + 1_000);
   deepStrictEqual(lone.machine.peers(), []);
 });
+
+Deno.test("datagrams: what was received may be overwritten by its transport", () => {
+  const lone = withPeer();
+  const data = concat([
+    lone.encode.peer(lone.machine.nodeId, 1, 7),
+    profile.tlv.encode(64, odd(3)),
+  ]);
+  const buffer = lone.nodeState(PEER, 4, data);
+  lone.machine.receiveDatagram(lone.now, 1, "peer", buffer);
+  const before = lone.networkHash;
+  buffer.fill(0xee);
+  const view = lone.machine.node(PEER);
+  deepStrictEqual([view?.seqno, toHex(view?.data ?? odd(0))], [4, toHex(data)]);
+  strictEqual(toHex(view?.hash ?? odd(0)), toHex(lone.hash(data)));
+  strictEqual(lone.networkHash, before);
+});
+
+Deno.test("datagrams: a node without node data is not asked for", () => {
+  const lone = withPeer();
+  const nothing = lone.hash(new Uint8Array(0));
+  lone.datagram(1, "peer", lone.encode.nodeState("b0000001", 1, 0, nothing));
+  lone.advance(imin);
+  ok(!lone.take().some((sent) => typesOf(lone, sent).includes(TlvType.RequestNodeState)));
+});

@@ -49,6 +49,8 @@ Deno.test("dialler: failures are followed by doubling pauses up to 5 s, each a l
       const nominal = Math.min(5_000, 250 * 2 ** i);
       ok(pause >= nominal * 0.75 && pause <= nominal * 1.25, `pause ${i} was ${pause}`);
     });
+    const tail = pauses.slice(5);
+    ok(new Set(tail).size > 1, "so that those who failed together do not try together");
     ok(pauses.length >= 13, `still trying after a minute, ${pauses.length} times`);
   }
 });

@@ -368,3 +368,17 @@ Deno.test("node table: a new id of one's own takes the old entry away at once", 
   table.update(10);
   deepStrictEqual(table.reachableIds(), [b, d]);
 });
+
+Deno.test("node table: who is unreachable and goes on publishing is forgotten all the same", () => {
+  const [a, b] = ["0a", "0b"].map((x) => x.repeat(8)) as [string, string];
+  const table = new NodeTable(nativeProfile, a, 0, () => {});
+  table.store(node(nativeProfile, a, [], { self: true }));
+  let now = 0;
+  for (let seqno = 1; now <= nativeProfile.grace + 5_000; seqno++) {
+    table.store(node(nativeProfile, b, [link("0c".repeat(8))], { now, seqno }));
+    table.update(now);
+    if (table.get(b)?.seqno !== seqno) break;
+    now += 1_000;
+  }
+  ok(now >= nativeProfile.grace && table.get(b) === undefined, `forgotten after ${now} ms`);
+});

@@ -537,3 +537,15 @@ Deno.test("streams: a new id of one's own ends all streams, and nothing follows 
   deepStrictEqual(closes(log).map(([stream]) => stream), [1]);
   deepStrictEqual(down(lone, log).size, 0);
 });
+
+Deno.test("streams: what a slow reader tells itself is not given back to it", () => {
+  const lone = peered("ab");
+  lone.notes.full.add(1);
+  lone.machine.publish(lone.now, [text("fills the stream")]);
+  lone.stream(2, state(lone, B, 2, [lone.machine.nodeId]));
+  lone.take();
+  lone.stream(1, state(lone, B, 3, [lone.machine.nodeId]));
+  lone.notes.full.clear();
+  lone.machine.streamWritable(lone.now, 1);
+  deepStrictEqual(statesOf(down(lone).get(1)), []);
+});
