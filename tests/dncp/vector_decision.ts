@@ -73,12 +73,19 @@ function applicationTlvs(local: Snapshot): Uint8Array[] {
   ).map(({ raw }) => raw.encoded.slice());
 }
 
+/** Who said by unicast who it is. A reader has no peers, but begins its search of the graph there. */
+function hopsOf(local: Snapshot): Snapshot["peers"] {
+  if (!local.readOnly || local.peers.length > 0) return local.peers;
+  return local.nodes.filter(({ reachable }) => reachable)
+    .map(({ nodeId }) => ({ nodeId, endpointId: 1, localEndpointId: local.endpointId }));
+}
+
 /** A machine that was told of everything but the others' node data, and its publications so far. */
 function prepare(local: Snapshot, seqno: number): Lone {
   const lone = new Lone({ profile, nodeId: local.nodeId, seqno, readOnly: local.readOnly });
   const endpoints = new Set([local.endpointId, ...local.peers.map((p) => p.localEndpointId)]);
   for (const id of endpoints) lone.machine.addEndpoint(lone.now, datagrams(id));
-  for (const { nodeId, endpointId, localEndpointId } of local.peers) {
+  for (const { nodeId, endpointId, localEndpointId } of hopsOf(local)) {
     lone.datagram(localEndpointId, addressOf(nodeId), encode.nodeEndpoint(nodeId, endpointId));
   }
   if (!local.readOnly) lone.machine.publish(lone.now, applicationTlvs(local));
@@ -126,7 +133,7 @@ function checkLoaded({ machine, now }: Lone, local: Snapshot): void {
       endpointId: peerEndpoint,
       localEndpointId: endpoint,
     })),
-    local.peers,
+    local.readOnly ? [] : local.peers,
     "loaded: peers",
   );
   deepStrictEqual(nodesOf(machine.nodes()), reachable(local.nodes), "loaded: nodes");
