@@ -1,6 +1,6 @@
 /** The bundle's launcher: it is the program, whatever folder it is started from and by whatever name. */
 import { match, ok, strictEqual } from "node:assert/strict";
-import { build, type Built, launcher } from "../../tools/build.ts";
+import { build, type Built, launcher, lazily } from "../../tools/build.ts";
 import { skipReason } from "../skip.ts";
 
 const PROGRAM = `
@@ -123,4 +123,11 @@ Deno.test("a bundle that cannot be built changes nothing", async () => {
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+});
+
+Deno.test("build: names of lazy imports are computed, other text stays", () => {
+  strictEqual(
+    lazily('import"./a.js";var f=()=>import("./b-1.js").then(g);h("import(./c.js)")'),
+    'import"./a.js";var f=()=>import((0,String)("./b-1.js")).then(g);h("import(./c.js)")',
+  );
 });
