@@ -6,8 +6,7 @@
  */
 import { type Bench, CannotMeasure, type Context, ROOT } from "./harness/context.ts";
 import { availableMemory } from "./harness/machine.ts";
-import type { Figure } from "./harness/report.ts";
-import { digits, growthExponent, summarise } from "./harness/stats.ts";
+import { growthExponent, summarise } from "./harness/stats.ts";
 import type { Cost, SeedResult, WorldRequest, WorldResult } from "./sim_world.ts";
 
 /** One row: a request, what it has to reach, and what others need for the same. */
@@ -150,37 +149,56 @@ async function big(
   });
 }
 
-/** How the cost of one change grows with the number of nodes. */
+/**
+ * How the cost of one change grows with the number of nodes. A simulated network of n nodes keeps n²
+ * node records in one process, and the processor's caches do not grow with it; so the same change
+ * is measured in networks of the smallest size, as many as have the same number of records.
+ */
 async function growth(
   context: Context,
   topology: WorldRequest["topology"],
   sizes: readonly number[],
 ): Promise<void> {
-  const costs: { nodes: number; cost: Cost }[] = [];
-  for (const nodes of sizes) {
+  const [smallest] = sizes as [number];
+  const changes = context.choose(9, 3);
+  const measure = async (nodes: number, copies: number): Promise<Cost> => {
     const { seeds: [result] } = await world(context, {
       topology,
       nodes,
       seeds: [2],
       maxStreams: STREAMS_OF_1000,
-      changes: context.choose(9, 3),
+      changes: Math.max(changes, copies),
+      copies,
     });
-    costs.push({ nodes, cost: net(result as SeedResult) });
-  }
-  const exponent = (name: string, of: (cost: Cost) => number): [string, Figure] => {
-    const shown = costs.map(({ cost }) => digits(of(cost))).join(", ");
-    context.report.note(`${topology} of ${sizes.join(", ")}: ${name} of one change ${shown}`);
-    const points = costs.map(({ nodes, cost }) => [nodes, of(cost)] as const);
-    return [name, { value: growthExponent(points), limit: LINEAR }];
+    return net(result as SeedResult);
   };
-  context.report.figures(
-    `${topology}: exponents (1 is linear)`,
-    Object.fromEntries([
-      exponent("messages", (cost) => cost.messages),
-      exponent("bytes", (cost) => cost.bytes),
-      exponent("CPU ms", (cost) => cost.cpuSeconds * 1_000),
-    ]),
-  );
+  const rows: { nodes: number; messages: number; bytes: number; cpu: number; alike: number }[] = [];
+  for (const nodes of sizes) {
+    const { messages, bytes, cpuSeconds } = await measure(nodes, 1);
+    const alike = await measure(smallest, Math.round((nodes / smallest) ** 2));
+    const row = {
+      nodes,
+      messages,
+      bytes,
+      cpu: cpuSeconds * 1_000,
+      alike: alike.cpuSeconds * 1_000,
+    };
+    rows.push(row);
+    context.report.figures(`${topology} of ${nodes}: one change`, {
+      messages: { value: messages },
+      bytes: { value: bytes },
+      CPU: { value: row.cpu, unit: "ms" },
+      [`CPU in networks of ${smallest} with as much memory`]: { value: row.alike, unit: "ms" },
+    });
+  }
+  const exponent = (of: (row: (typeof rows)[number]) => number) =>
+    growthExponent(rows.map((row) => [row.nodes, of(row)]));
+  context.report.figures(`${topology}: exponents of growth (1 is linear)`, {
+    messages: { value: exponent((row) => row.messages), limit: LINEAR },
+    bytes: { value: exponent((row) => row.bytes), limit: LINEAR },
+    CPU: { value: exponent((row) => row.cpu), limit: LINEAR },
+    "CPU at equal memory": { value: exponent((row) => row.cpu / row.alike) },
+  });
 }
 
 /** A change and the second after it, less what such a second costs anyway: medians. */

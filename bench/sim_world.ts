@@ -35,6 +35,11 @@ export interface WorldRequest {
   readonly maxStreams?: number;
   /** Changes whose cost is counted, one after the other. 0: none. */
   readonly changes: number;
+  /**
+   * Networks of this kind in memory at the same time, each with its turn at a change: what changes
+   * cost where as much memory is in use as in a larger network. Without it: one.
+   */
+  readonly copies?: number;
 }
 
 /** What the nodes did in a stretch of virtual time. */
@@ -67,37 +72,51 @@ const WINDOW = 1_000;
 
 /** Runs all seeds of a request. */
 export function runWorlds(request: WorldRequest): WorldResult {
-  const seeds = request.seeds.map((seed) => runWorld(request, seed));
+  const { copies = 1 } = request;
+  const seeds = request.seeds.map((seed) => {
+    const starts = Array.from({ length: copies }, (_, i) => start(request, seed + 1_000 * i));
+    return measureChanges(starts, request.changes);
+  });
   return { seeds, rssMb: Deno.memoryUsage().rss / 1e6 };
 }
 
-function runWorld(request: WorldRequest, seed: number): SeedResult {
-  const { topology, nodes, loss = 0, maxStreams, changes } = request;
-  const start = cpuSeconds();
+interface Started {
+  readonly world: World;
+  readonly cold: SeedResult["cold"];
+}
+
+function start(request: WorldRequest, seed: number): Started {
+  const { topology, nodes, loss = 0, maxStreams } = request;
+  const before = cpuSeconds();
   const { world, virtualMs, messages, bytes } = coldStart(nodes, TOPOLOGIES[topology], {
     seed,
     machine: dncp,
     loss,
     ...(maxStreams !== undefined && { profile: { ...nativeProfile, maxStreams } }),
   });
-  const whole = cpuSeconds() - start;
-  const checking = checkingSeconds(world);
+  const whole = cpuSeconds() - before;
+  const cpu = Math.max(0, whole - checkingSeconds(world));
+  return { world, cold: { virtualMs, messages, bytes, cpuSeconds: cpu } };
+}
+
+/** At the least so many changes; each of the worlds has the same number. */
+function measureChanges(starts: readonly Started[], least: number): SeedResult {
+  const [first] = starts as [Started];
   // The end of a line, a leaf of a tree or a star: the longest way.
-  const changeMs = oneChange(world, world.nodes.at(-1)).virtualMs;
-  const result: { changes: Cost[]; idle: Cost[] } = { changes: [], idle: [] };
-  for (let i = 0; i < changes; i++) {
-    world.run(QUIET);
-    result.idle.push(costOf(world, () => {}));
-    const node = world.random.pick(world.nodes);
-    result.changes.push(costOf(world, () => {
-      node.publish([value(world.profile, node.name, 1_000_000 + i)]);
-    }));
+  const changeMs = oneChange(first.world, first.world.nodes.at(-1)).virtualMs;
+  const changes: Cost[] = [];
+  const idle: Cost[] = [];
+  while (changes.length < least) {
+    for (const { world } of starts) {
+      world.run(QUIET);
+      idle.push(costOf(world, () => {}));
+      const node = world.random.pick(world.nodes);
+      changes.push(costOf(world, () => {
+        node.publish([value(world.profile, node.name, 1_000_000 + changes.length)]);
+      }));
+    }
   }
-  return {
-    cold: { virtualMs, messages, bytes, cpuSeconds: Math.max(0, whole - checking) },
-    changeMs,
-    ...result,
-  };
+  return { cold: first.cold, changeMs, changes, idle };
 }
 
 /** What the last check of a cold start took: the simulator's, not the nodes'. */
