@@ -1,11 +1,29 @@
 /**
- * The `decoded` form of the vectors against what the TLV tables give.
+ * The `decoded` form of the vectors against what the TLV tables and the codecs above them give.
  *
  * @module
  */
-import { deepStrictEqual, strictEqual } from "node:assert/strict";
-import { hncpProfile } from "../../lib/dncp/profile.ts";
-import { decodeTlvs, type DncpTlv, TlvEncoder, tlvName, TlvType } from "../../lib/dncp/tlv.ts";
+import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
+import {
+  decodeExternalConnection,
+  decodeHncpVersion,
+  decodeTlvs,
+  decodeTrustVerdict,
+  type DncpTlv,
+  hncpProfile,
+  TlvEncoder,
+  tlvName,
+  TlvType,
+} from "../../lib/dncp/mod.ts";
+import {
+  decodeHncpAck,
+  decodeHncpPublish,
+  encodeHncpAck,
+  encodeHncpPublish,
+  LEAF_PUBLISH,
+  LEAF_PUBLISH_ACK,
+} from "../../lib/leafy/hncp_messages.ts";
+import { decodeShspPair, SHSP_KEYED, SHSP_PAIR } from "../../lib/state/mod.ts";
 import { fromHex, type RawTlv, toHex } from "../../lib/wire/mod.ts";
 
 /** A TLV as vectors write it down. Which members are there depends on the type. */
@@ -25,70 +43,87 @@ export interface VectorTlv {
   readonly peerEndpointId?: number;
   readonly intervalMs?: number;
   readonly sub?: readonly VectorTlv[];
+  readonly json?: unknown;
+  readonly digest?: string;
 }
 
-/** Members that every type has: header and raw bytes. */
-const FRAMING = new Set(["type", "length", "name", "value"]);
-const STRUCTURED = new Set<number>([
-  TlvType.RequestNetworkState,
-  TlvType.RequestNodeState,
-  TlvType.NodeEndpoint,
-  TlvType.NetworkState,
-  TlvType.NodeState,
-  TlvType.Peer,
-  TlvType.KeepAliveInterval,
-]);
-/** A container of the prefix family: `value` is its sub-TLVs and nothing else. */
-const EXTERNAL_CONNECTION = 33;
-
-/** The members of a vector's TLV whose meaning belongs to a protocol above DNCP. */
-export function beyondDncp(want: VectorTlv): string[] {
-  if (STRUCTURED.has(want.type)) return (want.sub ?? []).flatMap(beyondDncp);
-  return Object.keys(want).filter((key) =>
-    !FRAMING.has(key) && !(key === "sub" && want.type === EXTERNAL_CONNECTION)
-  );
-}
-
-/** One decoded TLV is what the vector says, as far as DNCP gives it a meaning. */
-export function checkTlv(tlv: DncpTlv, want: VectorTlv): void {
-  checkFraming(tlv.raw, want);
-  if (!STRUCTURED.has(want.type)) {
-    strictEqual(tlv.fields, undefined, `type ${want.type} is opaque to DNCP`);
-    return;
-  }
-  strictEqual(tlvName(hncpProfile, want.type), want.name);
-  deepStrictEqual(fieldsAsVector(tlv), given(want));
-  checkFramings(tlv.sub, want.sub ?? []);
-  if (want.nodeDataTlvs && tlv.fields?.type === TlvType.NodeState) {
-    const inner = decodeTlvs(hncpProfile, tlv.fields.data);
-    checkTlvs(inner.tlvs, want.nodeDataTlvs);
-  }
-}
+const profile = hncpProfile;
+const encoder = new TlvEncoder(profile);
+const DIGEST_BYTES = 16;
 
 export function checkTlvs(tlvs: readonly DncpTlv[], want: readonly VectorTlv[]): void {
   deepStrictEqual(tlvs.map(({ raw }) => raw.type), want.map(({ type }) => type));
   tlvs.forEach((tlv, i) => checkTlv(tlv, want[i] as VectorTlv));
 }
 
-function checkFraming(raw: RawTlv, want: VectorTlv): void {
-  deepStrictEqual({ type: raw.type, length: raw.length }, { type: want.type, length: want.length });
-  strictEqual(raw.value.length, raw.length);
-  if (want.value !== undefined) strictEqual(toHex(raw.value), want.value);
-  if (want.type === EXTERNAL_CONNECTION && want.sub) {
-    checkFramings(hncpProfile.tlv.decode(raw.value).tlvs, want.sub);
+/** One decoded TLV is what the vector says. */
+export function checkTlv({ raw, fields, sub }: DncpTlv, want: VectorTlv): void {
+  if (!fields) {
+    checkOpaque(raw, want);
+    return;
+  }
+  checkFraming(raw, want);
+  const { type: _type, length: _length, name: _name, sub: subs, nodeDataTlvs, ...members } = want;
+  deepStrictEqual(fieldsAsVector({ raw, fields, sub }), members);
+  checkSubs(sub, subs);
+  if (nodeDataTlvs && fields.type === TlvType.NodeState) {
+    checkTlvs(decodeTlvs(profile, fields.data).tlvs, nodeDataTlvs);
   }
 }
 
-function checkFramings(raws: readonly RawTlv[], want: readonly VectorTlv[]): void {
-  strictEqual(raws.length, want.length);
-  raws.forEach((raw, i) => checkFraming(raw, want[i] as VectorTlv));
+function checkFraming(raw: RawTlv, want: VectorTlv): void {
+  deepStrictEqual({ type: raw.type, length: raw.length }, { type: want.type, length: want.length });
+  strictEqual(raw.value.length, raw.length);
+  if (want.name !== undefined) strictEqual(tlvName(profile, raw.type), want.name);
+  if (want.value !== undefined) strictEqual(toHex(raw.value), want.value);
 }
 
-/** The members of a structured TLV, without the framing. */
-function given(want: VectorTlv): Record<string, unknown> {
-  const { type: _type, length: _length, name: _name, sub: _sub, nodeDataTlvs: _data, ...rest } =
-    want;
-  return rest;
+function checkSubs(raws: readonly RawTlv[], want: readonly VectorTlv[] = []): void {
+  deepStrictEqual(raws.map(({ type }) => type), want.map(({ type }) => type));
+  raws.forEach((raw, i) => checkOpaque(raw, want[i] as VectorTlv));
+}
+
+/** A TLV that DNCP does not structure: framing, and the members that a codec above it gives. */
+function checkOpaque(raw: RawTlv, want: VectorTlv): void {
+  checkFraming(raw, want);
+  const { type: _type, length: _length, name: _name, value: _value, ...members } = want;
+  const { sub, ...content } = contentOf(raw, want);
+  const { sub: wantSub, ...rest } = members;
+  deepStrictEqual(content, rest);
+  if (sub) checkSubs(sub, wantSub);
+  else strictEqual(wantSub, undefined, `type ${raw.type} has sub-TLVs that nothing here decodes`);
+}
+
+type Content = Record<string, unknown> & { sub?: readonly RawTlv[] };
+
+/** Members of an opaque type. Those that the vector does not give are left out. */
+function contentOf(raw: RawTlv, want: VectorTlv): Content {
+  const decode = (bytes: Uint8Array) => profile.tlv.decode(bytes).tlvs;
+  const verdict = decodeTrustVerdict(raw);
+  if (verdict) return { ...verdict };
+  const version = decodeHncpVersion(raw);
+  if (version) return { ...version };
+  const container = decodeExternalConnection(raw);
+  if (container) return { sub: container };
+  const publish = decodeHncpPublish(raw);
+  if (publish) {
+    const { leafId, seqno, ttlMs, content } = publish;
+    return { leafId, leafSeqno: seqno, ttlMs, sub: decode(content) };
+  }
+  const ack = decodeHncpAck(raw);
+  if (ack) {
+    const { leafId, seqno, grantedMs, status } = ack;
+    return { leafId, leafSeqno: seqno, grantedTtlMs: grantedMs, status };
+  }
+  if (raw.type === SHSP_PAIR) {
+    const { json } = decodeShspPair(raw.value);
+    return "json" in want ? { json } : {};
+  }
+  if (raw.type === SHSP_KEYED) {
+    const digest = toHex(raw.value.subarray(0, DIGEST_BYTES));
+    return { digest, sub: decode(raw.value.subarray(DIGEST_BYTES)) };
+  }
+  return {};
 }
 
 function fieldsAsVector({ fields }: DncpTlv): Record<string, unknown> {
@@ -122,17 +157,15 @@ function fieldsAsVector({ fields }: DncpTlv): Record<string, unknown> {
   }
 }
 
-const encoder = new TlvEncoder(hncpProfile);
-
-/**
- * The TLV encoded from its meaning where DNCP gives it one (and an encoder with sub-TLVs is not
- * needed), else from type and value.
- */
+/** The TLV encoded anew: from its members where there is an encoder, else from type and value. */
 export function encodeVector(want: VectorTlv, decoded: DncpTlv): Uint8Array {
   const { fields, raw, sub } = decoded;
-  const subs = sub.map((tlv) => hncpProfile.tlv.encode(tlv.type, tlv.value));
-  if (fields?.type === TlvType.RequestNetworkState) return encoder.requestNetworkState(...subs);
-  if (!fields || sub.length > 0) return hncpProfile.tlv.encode(raw.type, raw.value);
+  if (!fields) return encodeOpaque(raw);
+  if (fields.type === TlvType.RequestNetworkState) {
+    return encoder.requestNetworkState(...sub.map(encodeOpaque));
+  }
+  // The others are never sent with sub-TLVs (spec §2.2), so their encoders take none.
+  if (sub.length > 0) return profile.tlv.encode(raw.type, raw.value);
   switch (fields.type) {
     case TlvType.RequestNodeState:
       return encoder.requestNodeState(want.nodeId as string);
@@ -159,4 +192,18 @@ export function encodeVector(want: VectorTlv, decoded: DncpTlv): Uint8Array {
     default:
       throw new Error(`type ${fields.type} has no encoder here`);
   }
+}
+
+function encodeOpaque(raw: RawTlv): Uint8Array {
+  if (raw.type === LEAF_PUBLISH) {
+    const publish = decodeHncpPublish(raw);
+    ok(publish);
+    return encodeHncpPublish(publish);
+  }
+  if (raw.type === LEAF_PUBLISH_ACK) {
+    const ack = decodeHncpAck(raw);
+    ok(ack);
+    return encodeHncpAck(ack as Parameters<typeof encodeHncpAck>[0]);
+  }
+  return profile.tlv.encode(raw.type, raw.value);
 }

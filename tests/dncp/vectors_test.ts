@@ -1,6 +1,6 @@
 /**
  * All vectors of `dncp.json` (spec §18), in `tests/vectors/` or in the folder `$VECTORS_DIR`. One
- * test a vector; what belongs to protocols above DNCP is skipped by name, with the reason.
+ * test a vector; what nobody here plays is skipped by name, with the reason.
  */
 import { deepStrictEqual, fail, ok, strictEqual } from "node:assert/strict";
 import { Random } from "../../lib/core/mod.ts";
@@ -9,12 +9,21 @@ import { createNetworkHash, hncpProfile, isOlder, sortTlvs, Trickle } from "../.
 import { NodeRecord } from "../../lib/dncp/node_record.ts";
 import { NodeTable } from "../../lib/dncp/node_table.ts";
 import { decodeTlvs, TlvType } from "../../lib/dncp/tlv.ts";
+import { decodeShspPair, SHSP_PAIR } from "../../lib/state/mod.ts";
 import { concat, fromHex, toHex } from "../../lib/wire/mod.ts";
 import { skipReason } from "../skip.ts";
 import { readVectors } from "../wire/vectors.ts";
 import { datagrams, hashOfData, Lone, slowNetworkHash } from "./harness.ts";
 import { checkDecision, type Decision } from "./vector_decision.ts";
-import { beyondDncp, checkTlv, checkTlvs, encodeVector, type VectorTlv } from "./vector_tlvs.ts";
+import {
+  checkShspAuth,
+  checkShspState,
+  checkShspUpdate,
+  type ShspAuth,
+  type ShspState,
+  type ShspUpdate,
+} from "./vector_shsp.ts";
+import { checkTlv, checkTlvs, encodeVector, type VectorTlv } from "./vector_tlvs.ts";
 
 interface Vector {
   readonly id: string;
@@ -22,8 +31,6 @@ interface Vector {
 }
 
 const profile = hncpProfile;
-const NO_SHSP = "SHSP (TLV 789 and 790, spec §15) is not built yet";
-const SHSP_WARNINGS = ["bad-json", "bad-pair"];
 
 /** A test, named after its vector. */
 function run(vector: Vector, fn: () => void, part = ""): void {
@@ -36,18 +43,6 @@ function skip(vector: Vector, what: string, reason: string): void {
   Deno.test({ name, ignore: skipReason(name, reason), fn() {} });
 }
 
-/** The rest of a test's name, where a vector says more than there is code for. */
-function partOf(tlvs: readonly VectorTlv[]): string {
-  return tlvs.some((tlv) => beyondDncp(tlv).length > 0) ? " (framing)" : "";
-}
-
-function skipBeyond(vector: Vector, tlvs: readonly VectorTlv[]): void {
-  const members = new Set(tlvs.flatMap(beyondDncp));
-  if (members.size === 0) return;
-  const what = [...members].join(", ");
-  skip(vector, what, "this type has a meaning above DNCP, and its protocol is not built yet");
-}
-
 function tlv(vector: Vector & { hex: string; decoded: VectorTlv }): void {
   run(vector, () => {
     const { tlvs, error, warnings } = decodeTlvs(profile, fromHex(vector.hex));
@@ -58,8 +53,7 @@ function tlv(vector: Vector & { hex: string; decoded: VectorTlv }): void {
     checkTlv(only, vector.decoded);
     strictEqual(toHex(encodeVector(vector.decoded, only)), vector.hex);
     strictEqual(toHex(profile.tlv.encode(only.raw.type, only.raw.value)), vector.hex);
-  }, partOf([vector.decoded]));
-  skipBeyond(vector, [vector.decoded]);
+  });
 }
 
 interface DatagramVector extends Vector {
@@ -89,8 +83,7 @@ function datagram(vector: DatagramVector): void {
     else lone.datagram(1, "x", bytes);
     strictEqual(lone.machine.counters.hashMismatches, stale.length);
     strictEqual(lone.machine.counters.malformed, 0);
-  }, partOf(vector.tlvs));
-  skipBeyond(vector, vector.tlvs);
+  });
 }
 
 interface MalformedVector extends Vector {
@@ -105,13 +98,15 @@ interface MalformedVector extends Vector {
 
 function malformed(vector: MalformedVector): void {
   const { tlvs, error, warnings } = vector.expect;
-  const beyond = warnings.filter((warning) => SHSP_WARNINGS.includes(warning));
   run(vector, () => {
     const bytes = fromHex(vector.hex);
     const got = decodeTlvs(profile, bytes);
     checkTlvs(got.tlvs, tlvs);
     strictEqual(got.error, error);
-    deepStrictEqual([...got.warnings].sort(), warnings.filter((w) => !beyond.includes(w)).sort());
+    // What is wrong inside a key-value pair is for SHSP to say.
+    const pairs = got.tlvs.filter(({ raw }) => raw.type === SHSP_PAIR)
+      .flatMap(({ raw }) => decodeShspPair(raw.value).warning ?? []);
+    deepStrictEqual([...got.warnings, ...pairs].sort(), [...warnings].sort());
     const lone = new Lone({ profile, endpoints: [datagrams()] });
     if (vector.context === "datagram") {
       lone.datagram(1, "x", bytes);
@@ -119,8 +114,7 @@ function malformed(vector: MalformedVector): void {
     } else {
       keptByteForByte(lone, bytes);
     }
-  }, beyond.length > 0 ? " (framing)" : "");
-  for (const warning of beyond) skip(vector, `warning ${warning}`, NO_SHSP);
+  });
 }
 
 /** Odd node data whose hash fits are stored and passed on exactly as they came (spec §2.3). */
@@ -332,34 +326,16 @@ function runReadOnly({ events, final }: TraceVector): void {
   strictEqual(lone.networkHash, final.networkHash);
 }
 
-function shspAuth(vector: Vector & { hex: string; digest: string; body: string }): void {
-  run(vector, () => {
-    const { tlvs, error, warnings } = decodeTlvs(profile, fromHex(vector.hex));
-    deepStrictEqual({ error, warnings, count: tlvs.length }, {
-      error: null,
-      warnings: [],
-      count: 1,
-    });
-    strictEqual(toHex(tlvs[0]?.raw.value ?? new Uint8Array(0)), vector.digest + vector.body);
-    strictEqual(decodeTlvs(profile, fromHex(vector.body)).error, null);
-  }, " (framing)");
-  skip(vector, "digest and pairs", NO_SHSP);
+function shspAuth(vector: Vector & ShspAuth): void {
+  run(vector, () => checkShspAuth(vector));
 }
 
-function shspState(vector: Vector & { nodes: { nodeData: string; tlvs: VectorTlv[] }[] }): void {
-  run(vector, () => {
-    for (const { nodeData, tlvs } of vector.nodes) {
-      checkTlvs(decodeTlvs(profile, fromHex(nodeData)).tlvs, tlvs);
-    }
-  }, " (framing)");
-  skip(vector, "dictionary", NO_SHSP);
+function shspState(vector: Vector & ShspState): void {
+  run(vector, () => checkShspState(vector));
 }
 
-function shspUpdate(vector: Vector & { nodeDataByPysyma: string; nodeDataTlvs: VectorTlv[] }) {
-  run(vector, () => {
-    checkTlvs(decodeTlvs(profile, fromHex(vector.nodeDataByPysyma)).tlvs, vector.nodeDataTlvs);
-  }, " (framing)");
-  skip(vector, "steps", NO_SHSP);
+function shspUpdate(vector: Vector & ShspUpdate): void {
+  run(vector, () => checkShspUpdate(vector));
 }
 
 /** Kind of vector → its tests. The shapes are those of spec §18. */
