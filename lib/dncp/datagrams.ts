@@ -303,9 +303,7 @@ export class DatagramEndpoint {
     const { nodes, encode } = this.#core;
     return nodes.reachableIds().flatMap((id) => {
       const record = nodes.get(id);
-      return record
-        ? [encode.nodeState(id, record.seqno, now - record.origination, record.hash)]
-        : [];
+      return record ? [record.shortState(encode, now)] : [];
     });
   }
 

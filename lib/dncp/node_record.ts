@@ -5,7 +5,7 @@
  */
 import type { EndpointId, NodeId, NodeView } from "./api.ts";
 import type { Profile } from "./profile.ts";
-import { decodeTlvs, TlvType } from "./tlv.ts";
+import { decodeTlvs, type TlvEncoder, TlvType } from "./tlv.ts";
 
 /** A Peer TLV: "on my endpoint `endpoint` I have `node` with its endpoint `peerEndpoint`". */
 export interface Link {
@@ -41,6 +41,7 @@ export class NodeRecord implements NodeView {
   lastReachable: number;
   readonly #profile: Profile;
   #parsed: Parsed | undefined;
+  #short: Uint8Array | undefined;
   #linkKeys: Set<string> | undefined;
   #neighbours: Set<NodeId> | undefined;
 
@@ -84,6 +85,12 @@ export class NodeRecord implements NodeView {
     record.reachable = this.reachable;
     record.lastReachable = this.lastReachable;
     return record;
+  }
+
+  /** The Node State TLV without data, as it is told now. Lists of all nodes are made of these. */
+  shortState(encode: TlvEncoder, now: number): Uint8Array {
+    this.#short ??= encode.nodeState(this.id, this.seqno, 0, this.hash);
+    return encode.aged(this.#short, now - this.origination);
   }
 
   get links(): readonly Link[] {

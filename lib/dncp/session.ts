@@ -158,8 +158,7 @@ export class Session {
     const parts = [this.#networkState(now)];
     for (const id of nodes.reachableIds()) {
       const record = nodes.get(id);
-      if (!record) continue;
-      parts.push(encode.nodeState(id, record.seqno, now - record.origination, record.hash));
+      if (record) parts.push(record.shortState(encode, now));
     }
     this.listDue = false;
     this.networkStateDue = false;

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { ByteReader, ByteWriter, fromHex, type TlvFormat, toHex } from "../wire/mod.ts";
+import { ByteReader, ByteWriter, fromHex, type TlvFormat, toHex, writeU32 } from "../wire/mod.ts";
 import type { RawTlv, TlvError, TlvWarning } from "../wire/mod.ts";
 import type { EndpointId, NodeId } from "./api.ts";
 import { hncpTlvName } from "./hncp_tlvs.ts";
@@ -234,10 +234,12 @@ export function decodeTlvs(profile: Profile, bytes: Uint8Array): Decoded {
 /** Encoders for one profile. Every method returns one whole TLV. */
 export class TlvEncoder {
   readonly #format: TlvFormat;
+  readonly #nodeIdBytes: number;
   readonly #hashBytes: number;
 
   constructor(profile: Profile) {
     this.#format = profile.tlv;
+    this.#nodeIdBytes = profile.nodeIdBytes;
     this.#hashBytes = profile.hashBytes;
   }
 
@@ -266,10 +268,16 @@ export class TlvEncoder {
     hash: Uint8Array,
     data: Uint8Array = new Uint8Array(0),
   ): Uint8Array {
-    const clamped = Math.min(Math.max(0, Math.floor(age)), 0xffff_ffff);
-    const fixed = new ByteWriter(40).put(fromHex(nodeId)).u32(seqno).u32(clamped)
+    const fixed = new ByteWriter(40).put(fromHex(nodeId)).u32(seqno).u32(clampAge(age))
       .put(this.#cut(hash)).finish();
     return this.#format.encode(TlvType.NodeState, fixed, data);
+  }
+
+  /** A copy of a Node State TLV with another age. */
+  aged(nodeState: Uint8Array, age: number): Uint8Array {
+    const copy = nodeState.slice();
+    writeU32(copy, this.#format.headerBytes + this.#nodeIdBytes + 4, clampAge(age));
+    return copy;
   }
 
   peer(
@@ -303,6 +311,10 @@ export class TlvEncoder {
   #cut(hash: Uint8Array): Uint8Array {
     return hash.length === this.#hashBytes ? hash : hash.subarray(0, this.#hashBytes);
   }
+}
+
+function clampAge(age: number): number {
+  return Math.min(Math.max(0, Math.floor(age)), 0xffff_ffff);
 }
 
 function u32(value: number): Uint8Array {

@@ -72,6 +72,17 @@ export class TlvFormat {
   encode(type: number, ...parts: Uint8Array[]): Uint8Array {
     let length = 0;
     for (const part of parts) length += part.length;
+    const out = this.blank(type, length);
+    let at = this.headerBytes;
+    for (const part of parts) {
+      out.set(part, at);
+      at += part.length;
+    }
+    return out;
+  }
+
+  /** One TLV whose value is `length` zeros, to be filled in. Throws as {@linkcode encode}. */
+  blank(type: number, length: number): Uint8Array {
     if (type < 0 || type > this.maxType) throw new RangeError(`TLV type ${type}`);
     if (length > this.maxLength) throw new RangeError(`TLV value of ${length} bytes`);
     const out = new Uint8Array(this.size(length));
@@ -84,11 +95,6 @@ export class TlvFormat {
     }
     out[2] = length >>> 8;
     out[3] = length;
-    let at = this.headerBytes;
-    for (const part of parts) {
-      out.set(part, at);
-      at += part.length;
-    }
     return out;
   }
 
