@@ -23,6 +23,8 @@ export async function main(argv: readonly string[]): Promise<number> {
       end(event.reason, verbose);
     });
     const parsed = await parseArguments(argv, flagsAfter);
+    // What people try first with a program that they do not know.
+    if (parsed.flags.has("version")) parsed.positionals.splice(0, Infinity, "version");
     const globals = globalsOf(parsed);
     verbose = globals.verbose;
     return await dispatch(parsed, globals);

@@ -39,6 +39,7 @@ export const globalFlags: readonly Flag[] = [
   { name: "verbose", short: "v", help: "say more; with an error, its cause" },
   { name: "quiet", short: "q", help: "say less" },
   { name: "help", short: "h", help: "help for a command" },
+  { name: "version", help: "as the command version" },
 ];
 
 const none = { least: 0, most: 0, name: "" };
