@@ -101,7 +101,7 @@ const QUIET: [string, Topology, number, Mode, number][] = [
   ["4 in a line", line, 4, "native", 2],
   ["4 in a line by connect", line, 4, "connect", 4],
   ["5 on a link", shared, 5, "native", 2],
-  ["12 on a dense link", shared, 12, "native", 2],
+  ["12 on a dense link", shared, 12, "native", 1],
   ["HNCP, 4 in a line", line, 4, "hncp", 4],
   ["HNCP, 8 on a link", shared, 8, "hncp", 3],
   ["HNCP by unicast, 4 in a line", line, 4, "unicast", 4],
@@ -133,8 +133,8 @@ for (const [name, shape, nodes, mode, seeds] of QUIET) {
 const PARTITIONS: [string, Topology, number, Mode, number][] = [
   ["a line", line, 10, "native", 10_000],
   ["a line by connect", line, 10, "connect", 10_000],
-  ["a shared link", shared, 20, "native", 10_000],
-  ["HNCP on a shared link", shared, 20, "hncp", 10_000],
+  ["a shared link", shared, 16, "native", 10_000],
+  ["HNCP on a shared link", shared, 12, "hncp", 10_000],
   // One multicast at Imax (25.6 s) or keep-alive interval (20 s) has to come through (RFC 7788 §4).
   ["HNCP in a line", line, 10, "hncp", 21_000],
   ["HNCP by unicast", line, 10, "unicast", 21_000],

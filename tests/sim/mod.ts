@@ -12,7 +12,7 @@
 export { components, isConverged, notConverged, runUntilConverged } from "./convergence.ts";
 export { dncp } from "./dncp.ts";
 export { goodLink, type LinkConditions } from "./link.ts";
-export type { SimNode, Traffic } from "./node.ts";
+export type { SimNode } from "./node.ts";
 export { coldStart, oneChange, type Outcome } from "./scenario.ts";
 export {
   line,
@@ -26,4 +26,5 @@ export {
   value,
 } from "./topology.ts";
 export type { TopologyOptions } from "./topology.ts";
-export { type Observer, totals, World, type WorldOptions } from "./world.ts";
+export { totals, type Traffic } from "./traffic.ts";
+export { type Observer, World, type WorldOptions } from "./world.ts";

@@ -13,11 +13,13 @@ import type {
   NodeId,
   StreamId,
 } from "../../lib/dncp/api.ts";
-import type { SimEvent } from "./event_queue.ts";
 import { Attachment, type Link } from "./link.ts";
 import type { NodeMachine } from "./machine.ts";
-import { Dial, type StreamEnd } from "./stream.ts";
+import { Dial } from "./dial.ts";
+import type { StreamEnd } from "./stream.ts";
+import { DatagramArrival, MulticastArrival, Wake } from "./arrivals.ts";
 import { Entry } from "./trace.ts";
+import { noTraffic } from "./traffic.ts";
 import type { World } from "./world.ts";
 
 export type EndpointMode = EndpointConfig["mode"];
@@ -26,33 +28,6 @@ export type EndpointMode = EndpointConfig["mode"];
 export const PORT = 8331;
 /** Wakes without the clock moving on that make a machine a runaway. */
 const MAX_IDLE_WAKES = 10_000;
-
-/** What was sent. Bytes are those the machine wrote: without headers below it and without sealing. */
-export interface Traffic {
-  multicasts: number;
-  multicastBytes: number;
-  datagrams: number;
-  datagramBytes: number;
-  /** `write` calls on streams. */
-  writes: number;
-  streamBytes: number;
-  /** Stream packets, retransmissions included; no acknowledgements. */
-  packets: number;
-  dials: number;
-}
-
-export function noTraffic(): Traffic {
-  return {
-    multicasts: 0,
-    multicastBytes: 0,
-    datagrams: 0,
-    datagramBytes: 0,
-    writes: 0,
-    streamBytes: 0,
-    packets: 0,
-    dials: 0,
-  };
-}
 
 /** An endpoint of a node: one attachment, or for mode `stream` as many as there are cables. */
 export interface SimEndpoint {
@@ -465,39 +440,5 @@ export class SimNode implements DncpTransport {
     if (Number.isNaN(wanted)) throw new Error(`${this.name}: nextWake() is not a number`);
     this.#wakeAt = wanted;
     this.#world.queue.push(Math.max(wanted, this.#world.now), new Wake(this, wanted));
-  }
-}
-
-class Wake implements SimEvent {
-  constructor(readonly node: SimNode, readonly at: number) {}
-  fire(now: number): void {
-    this.node.wake(now, this.at);
-  }
-}
-
-class DatagramArrival implements SimEvent {
-  constructor(
-    readonly from: Attachment,
-    readonly to: Attachment,
-    readonly payload: Uint8Array,
-    readonly multi: boolean,
-  ) {}
-  fire(now: number): void {
-    const { from, to } = this;
-    if (from.reaches(to)) to.node.datagramRead(now, to, from, this.payload, this.multi);
-  }
-}
-
-/** A multicast on a link where every copy takes the same time. */
-class MulticastArrival implements SimEvent {
-  constructor(readonly world: World, readonly from: Attachment, readonly payload: Uint8Array) {}
-  fire(now: number): void {
-    const { from, payload, world } = this;
-    const { link } = from;
-    for (const to of link.attachments) {
-      if (to === from && !world.multicastLoopback) continue;
-      if (!from.reaches(to) || link.isLost(world.random)) continue;
-      to.node.datagramRead(now, to, from, payload, true);
-    }
   }
 }

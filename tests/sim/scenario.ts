@@ -8,7 +8,8 @@ import type { NodeId } from "../../lib/dncp/api.ts";
 import { components, contains, runUntilConverged, type Waiting } from "./convergence.ts";
 import type { SimNode } from "./node.ts";
 import { type Topology, type TopologyOptions, value } from "./topology.ts";
-import { totals, type World } from "./world.ts";
+import { totals } from "./traffic.ts";
+import type { World } from "./world.ts";
 
 export interface Outcome {
   /** Until the last node knew, in virtual ms. */

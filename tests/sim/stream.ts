@@ -11,17 +11,17 @@
  *
  * @module
  */
-import type { Address, EndpointId, StreamId } from "../../lib/dncp/api.ts";
+import type { StreamId } from "../../lib/dncp/api.ts";
 import { concat } from "../../lib/wire/mod.ts";
 import type { SimEvent } from "./event_queue.ts";
 import type { Attachment } from "./link.ts";
-import type { SimEndpoint, SimNode } from "./node.ts";
+import type { SimNode } from "./node.ts";
 import type { World } from "./world.ts";
 
 /** Payload of one packet, in bytes. */
 const PACKET = 1_400;
 /** The retransmission timer is a round trip and this, and doubles up to {@linkcode RTO_MAX}, in ms. */
-const RTO_MIN = 200;
+export const RTO_MIN = 200;
 const RTO_MAX = 120_000;
 /** Retransmissions before the kernel gives up: of a living process, and of a socket left behind. */
 const RETRIES = 15;
@@ -30,9 +30,6 @@ const ORPHAN_RETRIES = 8;
 export const SEND_BUFFER = 262_144;
 /** The largest piece that one read returns. */
 const READ_BUFFER = 16_384;
-/** When a SYN goes out, and when the dialler gives up, in ms after the start. */
-const SYN_TIMES = [0, 1_000, 3_000];
-export const DIAL_TIMEOUT = 4_000;
 
 /** What is left of a connection on one host. */
 const State = {
@@ -300,142 +297,5 @@ class Reset implements SimEvent {
     if (this.by.attachment.reaches(this.end.attachment)) {
       this.end.end(now, "reset by the other side");
     }
-  }
-}
-
-/** An attempt to open a stream, from the SYN to the last message of the handshake. */
-export class Dial implements SimEvent {
-  readonly #world: World;
-  readonly #node: SimNode;
-  readonly #endpoint: SimEndpoint;
-  readonly #endpointId: EndpointId;
-  readonly #address: Address;
-  readonly #port: number;
-  readonly #start: number;
-  /** Which life of either process it belongs to. */
-  readonly #life: number;
-  #acceptorLife = 0;
-  #attempt = 0;
-  #stage: "syn" | "answer" | "accept" | "open" | "refused" | "timeout" = "syn";
-  /** The interface that the SYN left by: one from which the address can be reached. */
-  #from: Attachment | undefined;
-  readonly #to: Attachment | undefined;
-  #end: StreamEnd | undefined;
-
-  constructor(
-    world: World,
-    node: SimNode,
-    endpoint: SimEndpoint,
-    address: Address,
-    port: number,
-    now: number,
-  ) {
-    this.#world = world;
-    this.#node = node;
-    this.#endpoint = endpoint;
-    this.#endpointId = endpoint.id;
-    this.#address = address;
-    const [host, own] = address.split(":");
-    this.#port = port > 0 ? port : Number(own);
-    this.#start = now;
-    this.#life = node.life;
-    this.#to = world.attachmentOf(host as string);
-    world.queue.push(now, this);
-  }
-
-  fire(now: number): void {
-    if (this.#stage === "syn") this.#syn(now);
-    else if (this.#stage === "answer") this.#answer(now);
-    else if (this.#stage === "accept") this.#accept(now);
-    else if (this.#stage === "open") this.#open(now);
-    else if (this.#life === this.#node.life) {
-      const reason = this.#stage === "refused" ? "connection refused" : "timed out";
-      this.#node.dialFailed(now, this.#endpointId, this.#address, reason);
-    }
-  }
-
-  #syn(now: number): void {
-    const { random } = this.#world;
-    const to = this.#to;
-    const from = to && this.#endpoint.attachments.find((own) => own.reaches(to));
-    this.#from = from;
-    if (from && !from.link.isLost(random)) {
-      this.#next("answer", now + from.link.delayOf(random));
-    } else {
-      this.#again(now);
-    }
-  }
-
-  #answer(now: number): void {
-    const { random } = this.#world;
-    const from = this.#from as Attachment;
-    const to = this.#to as Attachment;
-    if (!from.reaches(to) || !to.reaches(from) || from.link.isLost(random)) {
-      this.#again(now);
-    } else if (!to.node.listens(to.endpoint, this.#port)) {
-      this.#next("refused", now + from.link.delayOf(random));
-    } else {
-      this.#acceptorLife = to.node.life;
-      this.#next("accept", now + from.link.delayOf(random) + this.#leg());
-    }
-  }
-
-  /** The acceptor has the dialler's first Noise message, and is done once it has answered. */
-  #accept(now: number): void {
-    const from = this.#from as Attachment;
-    const to = this.#to as Attachment;
-    if (
-      now > this.#start + DIAL_TIMEOUT || this.#life !== this.#node.life || !from.reaches(to) ||
-      to.node.life !== this.#acceptorLife || !to.endpoint.up
-    ) {
-      this.#next("timeout", Math.max(now, this.#start + DIAL_TIMEOUT));
-      return;
-    }
-    const [end, accepted] = StreamEnd.pair(this.#world, from, to);
-    this.#end = end;
-    const opens = now + this.#leg();
-    accepted.out.holdUntil(opens);
-    this.#next("open", opens);
-    const source = `${from.host}:${32_768 + end.id % 28_232}`;
-    to.node.streamOpened(now, accepted, source, false);
-  }
-
-  #open(now: number): void {
-    const end = this.#end as StreamEnd;
-    const { out } = end;
-    const late = now > this.#start + DIAL_TIMEOUT || !out.to.attachment.reaches(end.attachment);
-    if (this.#life !== this.#node.life) {
-      if (this.#node.powered) end.close(now);
-      else end.vanish();
-    } else if (late || this.#endpoint.id !== this.#endpointId || !this.#endpoint.up) {
-      end.close(now);
-      this.#next("timeout", Math.max(now, this.#start + DIAL_TIMEOUT));
-    } else {
-      this.#node.streamOpened(now, end, this.#address, true);
-    }
-  }
-
-  /** One message of the handshake on its way: each loss costs a timer of its own. */
-  #leg(): number {
-    const { random } = this.#world;
-    const { link } = this.#from as Attachment;
-    let ms = link.delayOf(random);
-    let timer = 2 * (link.conditions.delay + link.conditions.jitter) + RTO_MIN;
-    while (link.conditions.loss < 1 && link.isLost(random)) {
-      ms += timer;
-      timer *= 2;
-    }
-    return ms;
-  }
-
-  #again(now: number): void {
-    const next = SYN_TIMES[++this.#attempt];
-    const due = this.#start + (next ?? DIAL_TIMEOUT);
-    this.#next(next === undefined ? "timeout" : "syn", Math.max(now, due));
-  }
-
-  #next(stage: "syn" | "answer" | "accept" | "open" | "refused" | "timeout", time: number): void {
-    this.#stage = stage;
-    this.#world.queue.push(time, this);
   }
 }

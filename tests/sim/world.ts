@@ -10,8 +10,9 @@ import { nativeProfile, type Profile } from "../../lib/dncp/profile.ts";
 import { EventQueue } from "./event_queue.ts";
 import { type Attachment, goodLink, Link, type LinkConditions } from "./link.ts";
 import type { MachineFactory } from "./machine.ts";
-import { noTraffic, SimNode, type Traffic } from "./node.ts";
+import { SimNode } from "./node.ts";
 import { Trace } from "./trace.ts";
+import { noTraffic, type Traffic } from "./traffic.ts";
 
 export interface WorldOptions {
   readonly seed: number;
@@ -238,12 +239,4 @@ export class World {
   topologyChanged(): void {
     this.#topology++;
   }
-}
-
-/** Messages and bytes of a traffic count: what was handed to the transport. */
-export function totals(traffic: Traffic): { messages: number; bytes: number } {
-  return {
-    messages: traffic.multicasts + traffic.datagrams + traffic.writes,
-    bytes: traffic.multicastBytes + traffic.datagramBytes + traffic.streamBytes,
-  };
 }
