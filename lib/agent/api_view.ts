@@ -17,7 +17,9 @@ import type {
   StateQuery,
   StateTree,
   StatusView,
+  TlvRow,
 } from "../http/api.ts";
+import { decodeTlvs, tlvName } from "../dncp/mod.ts";
 import type { InterfaceInfo } from "../net/mod.ts";
 import { type StateChange, toStateJson } from "../state/mod.ts";
 import { toHex } from "../wire/mod.ts";
@@ -75,15 +77,19 @@ export class ApiView implements AgentApi {
 
   nodes(network?: string): NodeRow[] {
     const now = this.#options.clock.now();
-    return this.#chosen(network).flatMap(({ view, config }) =>
-      view.nodes().map(({ node, id, self, keys, origination }) => ({
-        name: node,
-        id,
-        self,
-        network: config.name,
-        keys,
-        ageSeconds: seconds(now - origination),
-      }))
+    return this.#chosen(network).flatMap((one) =>
+      one.view.nodes().map(({ node, id, self, keys, origination }) => {
+        const tlvs = foreignTlvs(one, id);
+        return {
+          name: node,
+          id,
+          self,
+          network: one.config.name,
+          keys,
+          ageSeconds: seconds(now - origination),
+          ...(tlvs.length > 0 && { tlvs }),
+        };
+      })
     );
   }
 
@@ -213,6 +219,16 @@ export class ApiView implements AgentApi {
       ExitCode.NotThere,
     );
   }
+}
+
+/** What a node publishes besides entries and what DNCP itself needs. */
+function foreignTlvs({ machine, profile, codec }: Network, id: string): TlvRow[] {
+  const data = machine.node(id)?.data ?? new Uint8Array(0);
+  return decodeTlvs(profile, data).tlvs.flatMap(({ raw: { type, length }, fields }) => {
+    if (fields || codec.reads(type)) return [];
+    const name = tlvName(profile, type);
+    return [{ type, length, ...(name !== undefined && { name }) }];
+  });
 }
 
 function receipt({ machine, view }: Network, wall: number, ttlMs?: number): SetReceipt {

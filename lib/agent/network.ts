@@ -172,6 +172,7 @@ export class Network {
   async stop(): Promise<void> {
     this.#around.scheduler.remove(this.machine);
     this.#around.scheduler.remove(this.own);
+    this.#feed((now) => this.machine.leave(now));
     await this.transport.stop();
   }
 

@@ -125,6 +125,12 @@ export class DatagramEndpoint {
     for (const peer of this.#peers()) this.#request(now, peer.address, true, new Set());
   }
 
+  /** Hand every peer our own state, unasked. */
+  farewell(now: number): void {
+    const own = new Set([this.#core.nodeId]);
+    for (const peer of this.#peers()) this.#replyNodeStates(now, peer.address, own);
+  }
+
   /** The endpoint goes: its peers go with it. */
   close(): void {
     for (const peer of this.#peers()) this.#core.peers.drop(peer, "endpoint removed");

@@ -253,6 +253,16 @@ export class Dncp implements Machine {
     this.#settle(now);
   }
 
+  /**
+   * Say goodbye where no stream's end says it: publish once more without Peer TLVs, and tell every
+   * peer by datagram, so that all see at once that this node is gone. Nothing may follow.
+   */
+  leave(now: number): void {
+    this.#own.leave();
+    this.#own.publishWhenDue(now);
+    for (const endpoint of this.#datagrams.values()) endpoint.farewell(now);
+  }
+
   /** The network state hash, cut to the profile's length. Not to be modified. */
   networkHash(now: number): Uint8Array {
     this.#nodes.update(now);

@@ -38,6 +38,7 @@ export class OwnNode {
   #published = -Infinity;
   #republish = false;
   #collided = false;
+  #leaving = false;
 
   /** `seqno`: the last sequence number that may have been used. */
   constructor(core: Core, id: NodeId, seqno: number, host: OwnNodeHost) {
@@ -59,6 +60,13 @@ export class OwnNode {
   setApplication(encoded: readonly Uint8Array[]): void {
     this.#application = [...encoded];
     this.dirty = true;
+  }
+
+  /** The next publication names no peers. */
+  leave(): void {
+    this.#leaving = true;
+    this.#republish = true;
+    this.#published = -Infinity;
   }
 
   get nextWake(): number {
@@ -148,7 +156,7 @@ export class OwnNode {
   /** The application's TLVs with the Peer and Keep-Alive Interval TLVs that DNCP adds. */
   #build(): Uint8Array {
     const { encode, peers } = this.#core;
-    const tlvs = [...this.#application, ...peers.tlvs(encode)];
+    const tlvs = [...this.#application, ...(this.#leaving ? [] : peers.tlvs(encode))];
     for (const { id, keepAliveInterval } of this.#host.keepAlives()) {
       if (keepAliveInterval !== undefined) {
         tlvs.push(encode.keepAliveInterval(id, keepAliveInterval));

@@ -116,6 +116,17 @@ export interface NodeRow {
   keys: number;
   /** Since its state was last published. */
   ageSeconds: number;
+  /** What it publishes besides entries, where there is any: kept and passed on as it came. */
+  tlvs?: TlvRow[];
+}
+
+/** A TLV of a node's data that this agent gives no meaning. */
+export interface TlvRow {
+  type: number;
+  /** Bytes of its value. */
+  length: number;
+  /** Where the type is known. */
+  name?: string;
 }
 
 /** `peers --json`, one element. */

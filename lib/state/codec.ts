@@ -19,6 +19,8 @@ export interface DecodedState {
 export interface StateCodec {
   /** Bytes of node data that the encoding of no entries takes. */
   readonly overhead: number;
+  /** Whether entries stand in TLVs of this type. */
+  reads(type: number): boolean;
   /** Bytes of node data that this entry adds. Encodings of several entries add up. */
   sizeOf(entry: Entry): number;
   /**
@@ -39,6 +41,10 @@ export const STATE_TLV = 33;
 export class NativeStateCodec implements StateCodec {
   readonly overhead = 0;
   readonly #encoded = new WeakMap<Entry, Uint8Array>();
+
+  reads(type: number): boolean {
+    return type === STATE_TLV;
+  }
 
   sizeOf(entry: Entry): number {
     return this.#encode(entry).length;

@@ -93,6 +93,10 @@ export class ShspStateCodec implements StateCodec {
     this.overhead = networkKey ? format.size(DIGEST_BYTES) : 0;
   }
 
+  reads(type: number): boolean {
+    return type === (this.#networkKey ? SHSP_KEYED : SHSP_PAIR);
+  }
+
   sizeOf(entry: Entry): number {
     return this.#encode(entry).length;
   }

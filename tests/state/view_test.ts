@@ -73,6 +73,7 @@ Deno.test("view: a node comes, changes in values, times and keys, and goes", () 
 Deno.test("view: only the node that changed is decoded, and only if its data did", () => {
   const decoded: number[] = [];
   const counting: StateCodec = {
+    reads: (type) => codec.reads(type),
     overhead: 0,
     sizeOf: (entry) => codec.sizeOf(entry),
     encode: (entries) => codec.encode(entries),
