@@ -12,9 +12,6 @@ import { filesOf, type Usage, usageOf } from "./harness/proc.ts";
 const CPU_LIMIT = 0.2;
 /** MB above the bare process. */
 const RSS_LIMIT = 25;
-/** What the start stirred up has settled by then, in ms. */
-const SETTLE = 15_000;
-const LAUNCHER_FLAGS = /run (--quiet .*-A)/;
 
 export const bench: Bench = {
   name: "idle",
@@ -23,14 +20,22 @@ export const bench: Bench = {
 };
 
 async function run(context: Context): Promise<void> {
-  const seconds = context.choose(30, 10);
   const agents = await Agents.prepare(context);
   const bare = startBare(context, agents);
   const streams = await streamsOnly(agents);
   const multicast = await withMulticast(agents);
-  await sleep(SETTLE);
-  await measure(context, "three peers by streams", streams, bare, seconds);
-  await measure(context, "three peers, and multicast on lo", multicast, bare, seconds);
+  // Until what the start stirred up has settled.
+  await sleep(context.choose(30_000, 15_000));
+  const seconds = context.choose(30, 10);
+  const windows = context.choose(4, 2);
+  const [first, second, waiting] = await Promise.all([
+    watch(streams, seconds, windows),
+    watch(multicast, seconds, windows),
+    usageIn(bare, seconds, windows),
+  ]);
+  context.report.note(`${windows} windows of ${seconds} s, all processes at the same time`);
+  report(context, "three peers by streams", first, waiting);
+  report(context, "three peers, and multicast on lo", second, waiting);
 }
 
 /** Four agents of which three dial the first. */
@@ -42,67 +47,108 @@ async function streamsOnly(agents: Agents): Promise<RunningAgent> {
   return first;
 }
 
-/** Four agents that found each other. */
+/** Four agents that found each other; the one with the most peers. */
 async function withMulticast(agents: Agents): Promise<RunningAgent> {
   const [multicastPort] = freePorts(1) as [number];
   const all = [0, 1, 2, 3].map((i) => agents.start({ name: `m${i}`, multicastPort }));
   for (const agent of all) await agent.knows(4);
-  return all[0] as RunningAgent;
+  await sleep(5_000);
+  const peers = await Promise.all(all.map(peersOf));
+  return all[peers.indexOf(Math.max(...peers))] as RunningAgent;
+}
+
+async function peersOf(agent: RunningAgent): Promise<number> {
+  return (await agent.api.get("/v1/peers") as unknown[]).length;
 }
 
 /** The pid of a process that does nothing. */
 function startBare(context: Context, agents: Agents): number {
   const script = `${agents.folder}/wait.js`;
   Deno.writeTextFileSync(script, "setInterval(() => {}, 2 ** 31 - 1);\n");
-  const flags = LAUNCHER_FLAGS.exec(Deno.readTextFileSync(agents.launcher))?.[1]?.split(" ") ?? [];
   return context.spawn(Deno.execPath(), {
-    args: ["run", ...flags, script],
+    args: ["run", ...agents.runtimeFlags(), script],
     stdin: "null",
     stdout: "null",
     stderr: "null",
   }).pid;
 }
 
-async function measure(
-  context: Context,
-  what: string,
-  agent: RunningAgent,
-  bare: number,
-  seconds: number,
-): Promise<void> {
-  const peers = (await agent.api.get("/v1/peers") as unknown[]).length;
-  const sentBefore = await agent.api.metrics();
-  // What the question itself costs is over by then.
+/** What a process used up, and its memory at the end. */
+interface Used {
+  /** Percent of one core, a sample a window. */
+  readonly cpu: readonly number[];
+  readonly ticks: number;
+  readonly diskBytes: number;
+  readonly writtenBytes: number;
+  readonly last: Usage;
+}
+
+async function usageIn(pid: number, seconds: number, windows: number): Promise<Used> {
+  const first = usageOf(pid);
+  let last = first;
+  const cpu: number[] = [];
+  for (let i = 0; i < windows; i++) {
+    const start = performance.now();
+    await sleep(seconds * 1_000);
+    const now = usageOf(pid);
+    cpu.push(100 * (now.cpuMs - last.cpuMs) / (performance.now() - start));
+    last = now;
+  }
+  return {
+    cpu,
+    ticks: last.ticks - first.ticks,
+    diskBytes: last.diskBytes - first.diskBytes,
+    writtenBytes: last.writtenBytes - first.writtenBytes,
+    last,
+  };
+}
+
+/** What an agent did besides. */
+interface Watched extends Used {
+  readonly peers: number;
+  readonly untouched: boolean;
+  /** By the names of its metrics. */
+  readonly sent: (name: string) => number;
+}
+
+async function watch(agent: RunningAgent, seconds: number, windows: number): Promise<Watched> {
+  const peers = await peersOf(agent);
+  const before = await agent.api.metrics();
+  // What the questions themselves cost is over by then.
   await sleep(1_000);
   const files = filesOf(agent.stateDir);
-  const before = { agent: usageOf(agent.pid), bare: usageOf(bare) };
-  await sleep(seconds * 1_000);
-  const after = { agent: usageOf(agent.pid), bare: usageOf(bare) };
+  const used = await usageIn(agent.pid, seconds, windows);
   const untouched = files === filesOf(agent.stateDir);
-  const sentAfter = await agent.api.metrics();
-  const sent = (name: string) => (sentAfter.get(name) ?? 0) - (sentBefore.get(name) ?? 0);
-  const percent = (a: Usage, b: Usage) => (b.cpuMs - a.cpuMs) / (seconds * 10);
-  context.report.figures(`${what} (${peers}), ${seconds} s`, {
-    CPU: { value: percent(before.agent, after.agent), unit: "%", limit: CPU_LIMIT },
-    "CPU of the bare process": { value: percent(before.bare, after.bare), unit: "%" },
-    "CPU by /proc/PID/stat": { value: after.agent.ticks - before.agent.ticks, unit: "ticks" },
-    RSS: { value: after.agent.rssMb, unit: "MB" },
-    "RSS of the bare process": { value: after.bare.rssMb, unit: "MB" },
-    "RSS above it": { value: after.agent.rssMb - after.bare.rssMb, unit: "MB", limit: RSS_LIMIT },
-    "not file-backed": { value: after.agent.anonymousMb, unit: "MB" },
-    "of the bare process": { value: after.bare.anonymousMb, unit: "MB" },
-    "written to disk": {
-      value: after.agent.diskBytes - before.agent.diskBytes,
-      unit: "bytes",
-      limit: 0,
+  const after = await agent.api.metrics();
+  const sent = (name: string) => (after.get(name) ?? 0) - (before.get(name) ?? 0);
+  return { ...used, peers, untouched, sent };
+}
+
+function report(context: Context, what: string, agent: Watched, bare: Used): void {
+  context.report.measured({
+    what: `${what}: CPU, percent of a core`,
+    unit: "%",
+    samples: agent.cpu,
+    target: { limit: CPU_LIMIT },
+  });
+  context.report.figures(`${what}: all windows together`, {
+    peers: { value: agent.peers },
+    "/proc/PID/stat": { value: agent.ticks, unit: "ticks" },
+    "the bare process": { value: bare.ticks, unit: "ticks" },
+    RSS: { value: agent.last.rssMb, unit: "MB" },
+    "the bare process's": { value: bare.last.rssMb, unit: "MB" },
+    "RSS above it": {
+      value: agent.last.rssMb - bare.last.rssMb,
+      unit: "MB",
+      limit: RSS_LIMIT,
     },
-    "state folder": { value: untouched ? "untouched" : "CHANGED" },
-    "handed to write()": {
-      value: after.agent.writtenBytes - before.agent.writtenBytes,
-      unit: "bytes",
-    },
-    multicasts: { value: sent("agent_dncp_multicasts_sent_total") },
-    "stream TLVs": { value: sent("agent_dncp_stream_tlvs_sent_total") },
-    "bytes sent": { value: sent("agent_dncp_bytes_sent_total") },
+    "not backed by files": { value: agent.last.anonymousMb, unit: "MB" },
+    "in the bare process": { value: bare.last.anonymousMb, unit: "MB" },
+    "written to disk": { value: agent.diskBytes, unit: "bytes", limit: 0 },
+    "state folder": { value: agent.untouched ? "untouched" : "CHANGED" },
+    "handed to write()": { value: agent.writtenBytes, unit: "bytes" },
+    multicasts: { value: agent.sent("agent_dncp_multicasts_sent_total") },
+    "stream TLVs": { value: agent.sent("agent_dncp_stream_tlvs_sent_total") },
+    "bytes sent": { value: agent.sent("agent_dncp_bytes_sent_total") },
   });
 }

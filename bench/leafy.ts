@@ -10,8 +10,6 @@ import { interleave, timed } from "./harness/rounds.ts";
 
 /** Times a bare process. */
 const LIMIT = 2;
-/** What the bundle's launcher gives to Deno, so that a bare process can have it too. */
-const LAUNCHER_FLAGS = /run (--quiet .*-A)/;
 
 export const bench: Bench = {
   name: "leafy",
@@ -28,7 +26,6 @@ async function run(context: Context): Promise<void> {
   const from = await b.address();
   const hello = `${agents.folder}/hello.js`;
   Deno.writeTextFileSync(hello, 'console.log("hello");\n');
-  const flags = LAUNCHER_FLAGS.exec(Deno.readTextFileSync(agents.launcher))?.[1]?.split(" ") ?? [];
 
   const whole = (command: string, args: string[]) => () =>
     timed(async () => {
@@ -50,7 +47,11 @@ async function run(context: Context): Promise<void> {
   let value = 0;
   const cases = {
     hello: whole(Deno.execPath(), ["run", hello]),
-    "hello.js with the flags of the launcher": whole(Deno.execPath(), ["run", ...flags, hello]),
+    "hello.js with the flags of the launcher": whole(Deno.execPath(), [
+      "run",
+      ...agents.runtimeFlags(),
+      hello,
+    ]),
     "agent version": agent("version"),
     "agent get KEY": agent("get", "a:heating/target"),
     "agent set KEY=VALUE": () => agent("set", `bench=${++value}`)(),

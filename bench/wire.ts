@@ -42,7 +42,7 @@ export const bench: Bench = {
   async run(context) {
     const random = new Random(1);
     await compare(context, "SHA-256 (noble) of the same 1 200 bytes", sealing(random));
-    await compare(context, "X25519 alone: two key pairs, two agreements", await handshake(random));
+    await compare(context, "X25519 alone: two key pairs, two agreements", handshake(random));
     for (const [reference, group] of state()) await compare(context, reference, group);
     for (const [reference, group] of networkHash(random)) await compare(context, reference, group);
     await compare(context, "appending 4 KiB to a file, with fsync", commits(context));
@@ -83,7 +83,7 @@ function sealing(random: Random): Group {
   };
 }
 
-async function handshake(random: Random): Promise<Group> {
+function handshake(random: Random): Group {
   const psk = random.bytes(32);
   const prologue = random.bytes(16);
   const nothing = new Uint8Array(0);

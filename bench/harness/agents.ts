@@ -45,6 +45,13 @@ export class Agents {
     return agents;
   }
 
+  /** What the launcher gives to Deno, so that a bare process can have it too. */
+  runtimeFlags(): string[] {
+    const found = / run (-.*? -A) /.exec(Deno.readTextFileSync(this.launcher));
+    if (!found) throw new CannotMeasure(`${this.launcher} has no flags for deno run`);
+    return (found[1] as string).split(" ");
+  }
+
   /** Start an agent; it may not answer yet. */
   start(options: AgentOptions): RunningAgent {
     const { name, connect = [], port = 0, multicastPort } = options;
