@@ -9,6 +9,7 @@ import { type InterfaceSource, PollingInterfaces } from "../net/mod.ts";
 import { openStore, type Store } from "../store/mod.ts";
 import type { Config } from "./config.ts";
 import { readSecret } from "./config_keys.ts";
+import { Gateway } from "./gateway.ts";
 import { loadSecrets } from "./keys.ts";
 import type { Log } from "./log.ts";
 import { Network, type Surroundings } from "./network.ts";
@@ -37,6 +38,7 @@ export class Agent {
   readonly #store: Store;
   readonly #interfaces: InterfaceSource;
   readonly #view: ApiView;
+  readonly #gateway: Gateway;
   #config: Config;
   #api: ApiServer | undefined;
   #unsubscribe: () => void = () => {};
@@ -65,6 +67,12 @@ export class Agent {
     this.networks = config.networks.map((network) =>
       new Network(network, loadSecrets(network, options.tell), around)
     );
+    this.#gateway = new Gateway({
+      networks: this.networks,
+      clock,
+      problems: this.problems,
+      touched: () => this.scheduler.touch(),
+    });
     this.#interfaces = options.interfaces ?? new PollingInterfaces();
     this.#view = new ApiView({
       name: config.agent.name,
@@ -115,6 +123,7 @@ export class Agent {
       network.reload(fresh, loadSecrets(fresh, () => {}));
       network.followInterfaces(this.#interfaces.current());
     }
+    this.#gateway.start();
     this.#config = config;
     this.#log.notice("the config was read again");
   }
@@ -124,6 +133,7 @@ export class Agent {
     clearInterval(this.#carrierTimer);
     this.#unsubscribe();
     this.#interfaces.close();
+    this.#gateway.stop();
     this.scheduler.stop();
     await this.#api?.close();
     await Promise.all(this.networks.map((network) => network.stop()));
@@ -140,6 +150,8 @@ export class Agent {
     });
     const interfaces = this.#interfaces.current();
     for (const network of this.networks) network.start(interfaces);
+    this.scheduler.add(this.#gateway);
+    this.#gateway.start();
     this.#unsubscribe = this.#interfaces.subscribe((all) => this.#followInterfaces(all));
   }
 

@@ -58,6 +58,8 @@ export interface NetworkConfig {
   readonly connect: readonly Endpoint[];
   /** UDP port of the multicast. */
   readonly port: number;
+  /** Which entries of other nodes are copied into this agent's other networks: `[NODE:]KEY[*]`. */
+  readonly share: readonly string[];
   /** TTL of entries that were published with a TTL and no figure, in ms. */
   readonly publishTtl: number;
   readonly timers: ProfileTimers;
@@ -279,6 +281,7 @@ function resolveNetwork(
       port: port ?? PORTS[profile],
     })),
     port: network.port ?? PORTS[profile],
+    share: network.share,
     publishTtl: network.publish_ttl,
     timers: {
       trickleImin: network.trickle_imin,

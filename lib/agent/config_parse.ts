@@ -197,10 +197,25 @@ export function listenOf(
   return { host: listen?.host ?? "::", port: listen?.port ?? STREAM_PORT };
 }
 
+/** What does not go with the profile `hncp`, which has neither streams nor sealing. */
+function crossCheckHncp(
+  { profile, listen, connect, keys }: Values<typeof networkRows>,
+  at: (key: string) => KeyPath,
+  problems: Problem[],
+): void {
+  if (profile !== "hncp") return;
+  const refuse = (key: string, why: string) =>
+    problems.push({ path: at(key), message: `${key} does not go with profile "hncp": ${why}` });
+  if (listen !== undefined && listen !== "none") refuse("listen", "it has no streams");
+  if (connect.length > 0) refuse("connect", "it speaks with its own links only");
+  if ((keys?.length ?? 0) > 1) refuse("keys", "SHSP knows one key a network; use key_file");
+}
+
 /** What no single key can be blamed for. */
 function crossCheck(config: ParsedConfig, problems: Problem[]): void {
   const names = new Set<string>();
   const listening = new Set<string>();
+  const hncpPorts = new Set<number>();
   config.network.forEach((network, i) => {
     const at = (key: string) => ["network", i, key];
     const listen = listenOf(network);
@@ -221,6 +236,18 @@ function crossCheck(config: ParsedConfig, problems: Problem[]): void {
       });
     }
     names.add(network.name);
+    crossCheckHncp(network, at, problems);
+    if (network.profile === "hncp") {
+      const port = network.port ?? 8_231;
+      if (hncpPorts.has(port)) {
+        problems.push({
+          path: at("port"),
+          message: `two networks of profile "hncp" use UDP port ${port}, and would be one; ` +
+            "give one of them another port",
+        });
+      }
+      hncpPorts.add(port);
+    }
     if (network.key_file !== undefined && network.keys !== undefined) {
       problems.push({ path: at("keys"), message: "give either key_file or keys, not both" });
     }

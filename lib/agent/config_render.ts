@@ -115,6 +115,7 @@ function effectiveNetwork(network: NetworkConfig): EffectiveTable {
     listen: network.listen ?? "none",
     connect: network.connect.map(formatHostPort),
     port: network.port,
+    share: network.share,
     publish_ttl: network.publishTtl,
     trickle_imin: timers.trickleImin,
     trickle_imax: timers.trickleImax,

@@ -25,6 +25,11 @@ const networkName = text(
   /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}$/,
 );
 
+const sharePattern = text(
+  'a key or "BEGINNING*", perhaps with "NODE:" in front',
+  /^[^\p{Cc}]{1,320}$/u,
+);
+
 export const agentRows = {
   name: open(
     nodeName,
@@ -72,7 +77,8 @@ export const networkRows = {
     "$CREDENTIALS_DIRECTORY/NAME.key or network.key (systemd), else NAME.key in the state folder",
     "/etc/agent/home.key",
     "File of the network key, of mode 0600 (`agent key generate --output FILE`). All nodes of a" +
-      " network hold the same.",
+      " network hold the same. In an hncp network: the key of SHSP, any bytes; without it, entries" +
+      " are not authenticated.",
   ),
   keys: open(
     listOf(path),
@@ -106,6 +112,13 @@ export const networkRows = {
     "8331 (native), 8231 (hncp)",
     8331,
     "UDP port of the multicast by which nodes find each other. All nodes of a link use the same.",
+  ),
+  share: key(
+    listOf(sharePattern),
+    [],
+    'Entries of other nodes that are copied into this agent\'s other networks, as NODE/KEY: "door",' +
+      ' "heating/*", "pi-kitchen:*". So an old network and a sealed one can live side by side.' +
+      " More takes more of this node's state there.",
   ),
   publish_ttl: key(
     duration(1_000),

@@ -9,7 +9,7 @@
  *
  * @module
  */
-import { messageOf } from "../core/mod.ts";
+import { AgentError, ExitCode, messageOf } from "../core/mod.ts";
 import type { Address, Dncp, DncpTransport, EndpointId } from "../dncp/mod.ts";
 import { LeafProxy } from "../leafy/mod.ts";
 import {
@@ -70,8 +70,15 @@ export class HncpTransport implements NetworkTransport, DncpTransport {
   #ack: { readonly to: Address; readonly tlv: Uint8Array } | undefined;
 
   constructor(options: TransportOptions) {
+    const { name, connect, listen, port } = options.config;
+    if (connect.length > 0 || listen !== undefined) {
+      throw new AgentError(
+        `network "${name}": connect and listen do not go with profile "hncp"; it has no streams`,
+        ExitCode.Usage,
+      );
+    }
     this.#options = options;
-    this.#port = options.config.port;
+    this.#port = port;
     this.counters = [
       { name: "udp", help: "UDP", counts: () => ({ ...this.#udp }) },
       { name: "hncp", help: "HNCP datagrams dropped", counts: () => ({ ...this.#counts }) },

@@ -127,6 +127,11 @@ export class Network {
     return this.#keys;
   }
 
+  /** What of it the gateway copies into this agent's other networks. */
+  get share(): readonly string[] {
+    return this.#config.share;
+  }
+
   /** Names of the interfaces in use. */
   get interfaces(): string[] {
     if (!this.transport.usesLinks) return [];
