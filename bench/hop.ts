@@ -40,9 +40,7 @@ async function run(context: Context): Promise<void> {
     const number = ++value;
     const seen = streams[hops]!.when(({ key, value }) => key === "bench" && value === number);
     const start = performance.now();
-    const set = a.api.set("bench", number, ttl);
-    const at = await seen;
-    await set;
+    const [at] = await Promise.all([seen, a.api.set("bench", number, ttl)]);
     return at - start;
   };
   const samples = await interleave(context.choose(300, 60), {

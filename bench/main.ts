@@ -38,13 +38,21 @@ async function main(): Promise<number> {
   const report = new Report(console.log, asked.json);
   const context = new Context({ quick: asked.quick, report, bundle: asked.bundle });
   let stopped = false;
+  const stop = async (code: number) => {
+    if (stopped) return;
+    stopped = true;
+    await context.endRun();
+    Deno.exit(code);
+  };
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    Deno.addSignalListener(signal, async () => {
-      stopped = true;
-      await context.endRun();
-      Deno.exit(130);
-    });
+    Deno.addSignalListener(signal, () => void stop(130));
   }
+  globalThis.addEventListener("unhandledrejection", (event) => {
+    event.preventDefault();
+    // What was under way when the processes were ended fails, and is not worth a word.
+    if (!stopped) console.error("bench:", event.reason);
+    void stop(1);
+  });
   report.begin("machine", describeMachine());
   const failed: string[] = [];
   for (const name of names) {

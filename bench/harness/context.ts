@@ -33,6 +33,7 @@ export class Context {
   readonly #undo: Undo[] = [];
   readonly #undoLast: Undo[] = [];
   #bundle: Promise<string> | undefined;
+  #over = false;
 
   constructor(options: { quick: boolean; report: Report; bundle?: string | undefined }) {
     this.quick = options.quick;
@@ -52,11 +53,13 @@ export class Context {
 
   /** A folder that exists until the bench ends. Its path is short, as that of a socket must be. */
   tempDir(): string {
+    this.#checkOpen();
     return makeTempDir(this.#undo);
   }
 
   /** A process that lives until it ends, or the bench. */
   spawn(command: string, options: Deno.CommandOptions): Deno.ChildProcess {
+    this.#checkOpen();
     const child = new Deno.Command(command, options).spawn();
     this.defer(() => end(child));
     return child;
@@ -72,13 +75,19 @@ export class Context {
     await putAway(this.#undo);
   }
 
-  /** Put everything away. */
+  /** Put everything away. From now on nothing can be started. */
   async endRun(): Promise<void> {
+    this.#over = true;
     await putAway(this.#undo);
     await putAway(this.#undoLast);
   }
 
+  #checkOpen(): void {
+    if (this.#over) throw new CannotMeasure("the run is over");
+  }
+
   async #build(): Promise<string> {
+    this.#checkOpen();
     const { build } = await import("../../tools/build.ts");
     const output = `${makeTempDir(this.#undoLast)}/agent`;
     try {

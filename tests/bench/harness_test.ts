@@ -75,4 +75,7 @@ Deno.test("processes and folders of a bench are gone when it ends, the last firs
   deepStrictEqual(order, [2, 1]);
   strictEqual((await child.status).signal, "SIGKILL");
   throws(() => Deno.statSync(folder), Deno.errors.NotFound);
+  await context.endRun();
+  throws(() => context.spawn("true", {}), /the run is over/);
+  throws(() => context.tempDir(), /the run is over/);
 });
