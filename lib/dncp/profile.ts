@@ -43,7 +43,10 @@ export interface Profile {
   readonly dense: { readonly bound: number; readonly hubs: number } | undefined;
   /** A changed node's data go down every open stream at once. */
   readonly push: boolean;
-  /** Streams that this node dials or takes on one endpoint. */
+  /**
+   * Streams that this node dials or takes on one endpoint. A link with more nodes than this does not
+   * settle: its hubs refuse the rest, who look for others.
+   */
   readonly maxStreams: number;
   /** Nodes known at the most, reachable or not; further ones are refused and counted. */
   readonly maxNodes: number;
@@ -68,7 +71,7 @@ export const nativeProfile: Profile = {
   maxDatagram: 1_100,
   dense: { bound: 8, hubs: 2 },
   push: true,
-  maxStreams: 256,
+  maxStreams: 1_024,
   maxNodes: 16_384,
   collisionStep: 1_000,
 };
