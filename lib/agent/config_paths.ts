@@ -63,8 +63,24 @@ export function defaultStateDir(env: Environment): string {
 }
 
 /**
+ * What `$XDG_RUNTIME_DIR` is in a login session, where there is one: cron does not set it, and its
+ * commands should find the agent that was started from a login.
+ */
+function loginRuntimeDir(): string | undefined {
+  const uid = Deno.uid();
+  if (uid === null || uid === 0) return undefined;
+  const path = `/run/user/${uid}`;
+  try {
+    return Deno.statSync(path).uid === uid ? path : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
  * Sockets of the local API, in order of preference. `--socket`, else `$AGENT_SOCKET`, else
- * `[agent] socket` stands alone. Without any: `$XDG_RUNTIME_DIR/agent.sock`,
+ * `[agent] socket` stands alone. Without any: `$XDG_RUNTIME_DIR/agent.sock`
+ * (for a user without it `/run/user/UID`),
  * `$RUNTIME_DIRECTORY/agent.sock` (systemd), `/run/agent/agent.sock`, and `agent.sock` in the state
  * folder.
  *
@@ -79,7 +95,7 @@ export function socketCandidates(
   const one = named.flag ?? variable(env, "AGENT_SOCKET") ?? named.config;
   if (one !== undefined) return [one];
   const folders = [
-    variable(env, "XDG_RUNTIME_DIR"),
+    variable(env, "XDG_RUNTIME_DIR") ?? loginRuntimeDir(),
     variable(env, "RUNTIME_DIRECTORY")?.split(":")[0],
     "/run/agent",
     stateDir,

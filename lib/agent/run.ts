@@ -6,6 +6,7 @@
 import { ExitCode, messageOf, monotonicClock } from "../core/mod.ts";
 import { Agent } from "./agent.ts";
 import type { RunOptions } from "./config.ts";
+import { withoutEffect } from "./config_idle.ts";
 import { Log, stderrSink } from "./log.ts";
 import { Systemd } from "./systemd.ts";
 import { VERSION } from "./version.ts";
@@ -42,6 +43,7 @@ export async function runAgent(options: RunOptions): Promise<number> {
     })`
   );
   log.notice(`agent ${VERSION} "${config.agent.name}" runs: ${networks.join(", ")}`);
+  for (const line of withoutEffect(config)) log.warning(line);
   if (agent.networks.every(({ interfaces }) => interfaces.length === 0)) {
     const waits = agent.networks.some(({ config }) => config.interfaces.length > 0);
     if (waits) {
