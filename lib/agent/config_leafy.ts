@@ -12,7 +12,10 @@ export interface LeafyNetwork {
   /** Its name in the config, for messages. */
   readonly name: string;
   readonly profile: "native" | "hncp";
-  /** 32 bytes each; the first seals, all open. Empty where the profile needs none. */
+  /**
+   * Native: 32 bytes each; the first seals, all open. `hncp`: the key of SHSP's containers, any bytes, or
+   * none.
+   */
   readonly keys: readonly Uint8Array[];
   /** `--from`, `--via`. Undefined: whichever node answers first on a multicast query. */
   readonly node: Endpoint | undefined;

@@ -25,6 +25,8 @@ import {
 } from "../net/mod.ts";
 import { addressOf } from "../net/address.ts";
 import { linkLocal6 } from "../net/select.ts";
+import { equalBytes } from "../wire/mod.ts";
+import { HNCP_GROUP, MAX_DATAGRAM, QUESTION } from "./hncp_wire.ts";
 import type {
   CounterGroup,
   NetworkTransport,
@@ -32,11 +34,6 @@ import type {
   TransportOptions,
 } from "./network_transport.ts";
 
-/** RFC 7788 §1.1 (All-Homenet-Nodes). */
-export const HNCP_GROUP = "ff02::11";
-export const HNCP_PORT = 8231;
-/** The largest payload of a UDP datagram over IPv6 without extension headers. */
-const MAX_DATAGRAM = 65_527;
 const LOCALHOST = "::1";
 /** Programs of this computer that are our clients. */
 const SERVER_ENDPOINT: EndpointId = 1;
@@ -44,6 +41,10 @@ const SERVER_ENDPOINT: EndpointId = 1;
 const CLIENT_ENDPOINT: EndpointId = 2;
 /** How often a client tries to become the server, in ms. */
 const TAKE_OVER_INTERVAL = 5_000;
+
+/** Answers to it are spread over this time, in ms (Imin / 2), and no more wait at once. */
+const ANSWER_SPREAD = 100;
+const MOST_ANSWERS = 16;
 
 /** An interface that is to be used, and what is open on it. */
 interface Link {
@@ -63,6 +64,7 @@ export class HncpTransport implements NetworkTransport, DncpTransport {
   readonly #closing = new Set<Promise<void>>();
   #local: UdpPort | undefined;
   #localEndpoint: EndpointId = SERVER_ENDPOINT;
+  #answers = 0;
   #takeOver: ReturnType<typeof setInterval> | undefined;
   #machine: Dncp | undefined;
   #proxy: LeafProxy | undefined;
@@ -276,7 +278,24 @@ export class HncpTransport implements NetworkTransport, DncpTransport {
   }
 
   #multicast(endpoint: EndpointId, from: Address, payload: Uint8Array): void {
+    if (equalBytes(payload, QUESTION)) {
+      this.#answerLater(endpoint, from, payload);
+      return;
+    }
     this.#options.feed((now) => this.#machine?.receiveMulticast(now, endpoint, from, payload));
+  }
+
+  /**
+   * A leaf looks for a first hop. As shncpd and pysyma do, it is answered by unicast, after a random
+   * moment, so that not all nodes of a link answer at once (RFC 7787 §4.4).
+   */
+  #answerLater(endpoint: EndpointId, from: Address, question: Uint8Array): void {
+    if (this.#answers >= MOST_ANSWERS) return;
+    this.#answers++;
+    setTimeout(() => {
+      this.#answers--;
+      if (this.#links.has(endpoint)) this.#unicast(endpoint, from, question);
+    }, Math.random() * ANSWER_SPREAD);
   }
 
   #unicast(endpoint: EndpointId, from: Address, payload: Uint8Array): void {

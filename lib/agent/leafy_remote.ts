@@ -33,6 +33,7 @@ const LONGEST_PAUSE = 5_000;
 
 /** Ask a node for entries. One round trip behind the connect. */
 export async function remoteRead(options: RemoteReadOptions): Promise<RemoteReadResult> {
+  if (options.network.profile === "hncp") return (await hncp()).readHncp(options);
   const deadline = AbortSignal.timeout(options.timeoutMs);
   const request = readRequest(options.wanted.map(addressText));
   const { keys, node, left } = await reach(options.network, options.timeoutMs, deadline);
@@ -52,6 +53,7 @@ export async function remoteRead(options: RemoteReadOptions): Promise<RemoteRead
 
 /** Have a node publish entries for a while. */
 export async function remotePublish(options: RemotePublishOptions): Promise<RemoteAck> {
+  if (options.network.profile === "hncp") return (await hncp()).publishHncp(options);
   const deadline = AbortSignal.timeout(options.timeoutMs);
   const publication = new Publication(
     guestIdFor(Deno.hostname(), Object.keys(options.entries)),
@@ -84,6 +86,7 @@ export async function remotePublish(options: RemotePublishOptions): Promise<Remo
 
 /** Publish continually, through whichever first hop can be reached, until `stop`. */
 export async function remoteMirror(options: RemoteMirrorOptions): Promise<void> {
+  if (options.network.profile === "hncp") return (await hncp()).mirrorHncp(options);
   const { network, stop, timeoutMs } = options;
   const { MirrorRunner } = await import("./leafy_mirror.ts");
   const runner = new MirrorRunner(options);
@@ -116,18 +119,15 @@ export async function remoteMirror(options: RemoteMirrorOptions): Promise<void> 
   }
 }
 
+/** The other profile, for those who need it. */
+const hncp = () => import("./leafy_remote_hncp.ts");
+
 /** The node to talk to: the one named, else the first that answers a multicast query. */
 async function reach(
   network: LeafyNetwork,
   timeoutMs: number,
   deadline: AbortSignal,
 ): Promise<{ keys: NetworkKey[]; node: Endpoint; left: () => number }> {
-  if (network.profile !== "native") {
-    throw new AgentError(
-      `network "${network.name}": this version speaks the native profile only`,
-      ExitCode.Config,
-    );
-  }
   const keys = network.keys.map((bytes) => NetworkKey.fromBytes(bytes));
   if (keys.length === 0) {
     throw new AgentError(

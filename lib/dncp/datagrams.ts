@@ -109,7 +109,9 @@ export class DatagramEndpoint {
           break;
       }
     }
-    if (reception.givesList) this.#replyList(now, from);
+    if (reception.givesList) {
+      this.#send(from, [this.#networkStateTlv(now), ...this.#shortStates(now)]);
+    }
     if (reception.gives.size > 0) this.#replyNodeStates(now, from, reception.gives);
     this.#conclude(now, reception);
   }
@@ -154,17 +156,21 @@ export class DatagramEndpoint {
   }
 
   wake(now: number): void {
+    const core = this.#core;
     for (const [to, delayed] of [...this.#delayed]) {
       if (delayed.at > now) continue;
       this.#delayed.delete(to);
       this.#request(now, to, delayed.request, delayed.wants);
     }
+    for (const peer of [...this.#peerBeats.keys(), ...this.#probes.keys()]) {
+      if (core.peers.get(peer.endpoint, peer.node, peer.peerEndpoint) !== peer) this.#forget(peer);
+    }
     for (const peer of [...this.#peers()]) this.#watch(now, peer);
-    const { interval, multiplier } = this.#core.profile.keepAlive;
+    const { interval, multiplier } = core.profile.keepAlive;
     for (const [id, heard] of [...this.#firstHops]) {
       if (now < heard + interval * multiplier) continue;
       this.#firstHops.delete(id);
-      this.#core.nodes.setFirstHop(id, false);
+      core.nodes.setFirstHop(id, false);
     }
     if (this.#beat) this.#tick(now, this.#beat, this.config.to);
     for (const [peer, beat] of this.#peerBeats) this.#tick(now, beat, peer.address);
@@ -241,8 +247,10 @@ export class DatagramEndpoint {
 
   #nodeState(now: number, rx: Reception, state: NodeState): void {
     const core = this.#core;
+    const before = core.nodes.get(state.nodeId);
     const outcome = core.receiveNodeState(now, state);
     if (outcome === "stored") {
+      if (before?.listsPeer(core.nodeId)) this.#noticeFarewell(state.nodeId);
       core.asked.settle(now, state.nodeId);
       rx.sawDifference = true;
     } else if (outcome === "wanted") {
@@ -250,6 +258,18 @@ export class DatagramEndpoint {
       if (core.asked.pending(now, state.nodeId, state.seqno)) return;
       core.asked.note(now, state.nodeId, state.seqno, now + core.profile.trickle.imin);
       rx.wants.add(state.nodeId);
+    }
+  }
+
+  /**
+   * A peer that lists nobody any more has left. Its last state goes no further than to its peers, so
+   * these have to say it to the others.
+   */
+  #noticeFarewell(node: NodeId): void {
+    const { nodes, peers } = this.#core;
+    if (nodes.get(node)?.links.length !== 0) return;
+    for (const peer of [...peers]) {
+      if (peer.node === node && peer.stream === undefined) peers.drop(peer, "it has left");
     }
   }
 
@@ -290,10 +310,6 @@ export class DatagramEndpoint {
     if (wants.size > 0) this.#send(to, [...wants].map((id) => encode.requestNodeState(id)));
   }
 
-  #replyList(now: number, to: Address): void {
-    this.#send(to, [this.#networkStateTlv(now), ...this.#shortStates(now)]);
-  }
-
   #replyNodeStates(now: number, to: Address, ids: ReadonlySet<NodeId>): void {
     const { nodes, encode } = this.#core;
     const states = [...ids].flatMap((id) => {
@@ -316,14 +332,18 @@ export class DatagramEndpoint {
   /** Ask a peer that has gone silent, and drop it when it stays so (RFC 7787 §6.1.5). */
   #watch(now: number, peer: Peer): void {
     if (now >= this.#dropAt(peer)) {
-      this.#peerBeats.delete(peer);
-      this.#probes.delete(peer);
+      this.#forget(peer);
       const silent = Math.round((now - peer.lastContact) / 1000);
       this.#core.peers.drop(peer, `nothing heard for ${silent} s`);
     } else if (now >= this.#probeAt(peer)) {
       this.#probes.set(peer, now);
       this.#request(now, peer.address, true, new Set());
     }
+  }
+
+  #forget(peer: Peer): void {
+    this.#peerBeats.delete(peer);
+    this.#probes.delete(peer);
   }
 
   #dropAt(peer: Peer): number {
