@@ -122,6 +122,92 @@ netnsTest(
   },
 );
 
+netnsTest(
+  "hncp: leafy reads, publishes with a TTL and mirrors, from nearby and by name",
+  async (lab) => {
+    await using place = new Place();
+    const [a, b, c] = [await lab.node("a"), await lab.node("b"), await lab.node("c")];
+    await lab.switch([a, b, c]);
+    const one = await start(place, a, "one");
+    const two = await start(place, b, "two");
+    await place.meet(one, two);
+    await one.set({ "heating/target": 21.5 });
+    await two.set({ door: 1 });
+    const all = { "one:heating/target": 21.5, "two:door": 1 };
+    await values(one, all, "one sees all");
+    Deno.writeTextFileSync(`${place.dir}/leaf.toml`, toml());
+    const leaf = (...args: string[]) =>
+      place.start(["--config", `${place.dir}/leaf.toml`, "--leafy", ...args], {
+        spawn: (command, list, options) => c.spawn(command, list, options),
+      });
+    const seqnos = async () => (await one.nodes()).length;
+    const before = await seqnos();
+    for (const from of [["--from", "[fe80::1%veth0]"], ["--from", "[fe80::2%veth0]:8231"], []]) {
+      const { code, stdout, stderr } = await leaf(
+        "read",
+        "heating/target",
+        "door",
+        "--json",
+        ...from,
+      )
+        .result();
+      deepStrictEqual([code, stderr], [0, ""]);
+      const tree = JSON.parse(stdout) as Record<string, Record<string, { value: unknown }>>;
+      strictEqual(tree.one?.["heating/target"]?.value, 21.5);
+      strictEqual(tree.two?.door?.value, 1);
+      deepStrictEqual(Object.keys(tree.one ?? {}), ["heating/target"]);
+    }
+    strictEqual(await seqnos(), before, "readers leave no trace");
+
+    const publish = ["publish", "guest/x=7", "--via", "[fe80::1%veth0]"];
+    const { code, stderr } = await leaf(...publish, "--ttl", "3s").result();
+    deepStrictEqual([code, stderr], [0, ""]);
+    await values(two, { ...all, "one:guest/x": 7 }, "one publishes for the leaf");
+    await values(two, all, "its time is over");
+
+    const mirror = leaf("publish", "leaf/y=8", "--via", "[fe80::1%veth0]");
+    const seen = async () => Object.keys(await two.values()).some((key) => key.endsWith(":leaf/y"));
+    await until("the mirror is seen from afar", seen, () => mirror.stderr);
+    mirror.kill("SIGTERM");
+    strictEqual((await mirror.exited).code, 0);
+    await values(two, all, "it is gone at once");
+    const nobody = await leaf("read", "--from", "[fe80::9%veth0]", "--timeout", "1s").result();
+    strictEqual(nobody.code, 3);
+    strictEqual(nobody.complaints.length, 1, nobody.stderr);
+  },
+);
+
+netnsTest("hncp: a gateway joins an old network and a sealed one", async (lab) => {
+  await using place = new Place();
+  const [a, b, c] = [await lab.node("a"), await lab.node("b"), await lab.node("c")];
+  await lab.switch([a, b, c]);
+  const native = (share: string) =>
+    `[[network]]\nname = "home"\nkey_file = "${place.keyFile}"\ninterfaces = ["veth*"]\n${share}\n`;
+  const old = await start(place, a, "old");
+  const gate = await start(
+    place,
+    b,
+    "gate",
+    `${toml('share = ["heating/*"]')}${native('share = ["*"]')}`,
+  );
+  const young = await start(place, c, "young", native(""));
+  await old.set({ "heating/target": 21.5, private: 1 });
+  await young.set({ door: "open" });
+  await values(
+    young,
+    { "young:door": "open", "gate:old/heating/target": 21.5 },
+    "the young sees it",
+  );
+  await values(
+    old,
+    { "old:heating/target": 21.5, "old:private": 1, "gate:young/door": "open" },
+    "the old sees the young",
+  );
+  await old.stop();
+  await values(young, { "young:door": "open" }, "it goes with its node");
+  deepStrictEqual((await gate.status()).problems, []);
+});
+
 /** A node that only plays along, or only listens. */
 class Spy {
   readonly heard: { from: string; port: number; multicast: boolean; hex: string }[] = [];
