@@ -60,9 +60,13 @@ export function decodeShspPair(value: Uint8Array): DecodedPair {
   return { json, pair: { key, value: content, ts } };
 }
 
-/** A whole TLV 789. */
-export function encodeShspPair({ key, value, ts }: ShspPair): Uint8Array {
-  return format.encode(SHSP_PAIR, encoder.encode(JSON.stringify({ ts, k: key, v: value })));
+/** A whole TLV 789. Throws `RangeError` where the pair is too long for one. */
+export function encodeShspPair(pair: ShspPair): Uint8Array {
+  return format.encode(SHSP_PAIR, jsonOf(pair));
+}
+
+function jsonOf({ key, value, ts }: ShspPair): Uint8Array {
+  return encoder.encode(JSON.stringify({ ts, k: key, v: value }));
 }
 
 /** MD5 over the network key and the body. It keeps honest networks apart, no more (§15.3). */
@@ -85,7 +89,7 @@ export function openShspContainer(
 export class ShspStateCodec implements StateCodec {
   readonly overhead: number;
   readonly #networkKey: Uint8Array | undefined;
-  readonly #encoded = new WeakMap<Entry, Uint8Array>();
+  readonly #json = new WeakMap<Entry, Uint8Array>();
 
   /** With a network key all pairs go into one keyed container, and only such are read. */
   constructor(networkKey?: Uint8Array) {
@@ -98,7 +102,8 @@ export class ShspStateCodec implements StateCodec {
   }
 
   sizeOf(entry: Entry): number {
-    return this.#encode(entry).length;
+    // Also of entries that no TLV could hold, to be refused with this figure.
+    return format.size(this.#jsonOf(entry).length);
   }
 
   encode(entries: Iterable<Entry>): Uint8Array[] {
@@ -139,12 +144,16 @@ export class ShspStateCodec implements StateCodec {
   }
 
   #encode(entry: Entry): Uint8Array {
-    let encoded = this.#encoded.get(entry);
-    if (encoded === undefined) {
-      encoded = encodeShspPair({ key: entry.key, value: entry.value, ts: entry.at / 1_000 });
-      this.#encoded.set(entry, encoded);
+    return format.encode(SHSP_PAIR, this.#jsonOf(entry));
+  }
+
+  #jsonOf(entry: Entry): Uint8Array {
+    let json = this.#json.get(entry);
+    if (json === undefined) {
+      json = jsonOf({ key: entry.key, value: entry.value, ts: entry.at / 1_000 });
+      this.#json.set(entry, json);
     }
-    return encoded;
+    return json;
   }
 }
 
