@@ -18,6 +18,9 @@ const GUEST_TTL = 2_000;
 /** Over a Unix socket the host means nothing, but the runtime looks a name up, and may wait for DNS. */
 const URL_BASE = "http://127.0.0.1";
 
+/** What ends the demo early. Uncaught, it would leave three agents running. */
+const ENDS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
 /** Print a line of the story. */
 type Say = (line: string) => void;
 
@@ -28,14 +31,48 @@ export async function runDemo(say: Say = console.log): Promise<number> {
   const limit = setTimeout(() => {
     for (const agent of agents) agent.kill();
   }, LIMIT);
+  const interruption = new Interruption();
   try {
-    await story(place, agents, say);
-    return ExitCode.Done;
+    await Promise.race([story(place, agents, say), interruption.happened]);
   } finally {
     clearTimeout(limit);
     for (const agent of agents) await agent.remove();
     Deno.removeSync(place, { recursive: true });
+    interruption.ignore();
     say("Everything is cleaned up.");
+  }
+  await interruption.passOn();
+  return ExitCode.Done;
+}
+
+/** A signal that ends the demo before the story does. */
+class Interruption {
+  readonly happened: Promise<void>;
+  readonly #listeners = new Map<Deno.Signal, () => void>();
+  #signal: Deno.Signal | undefined;
+
+  constructor() {
+    this.happened = new Promise((resolve) => {
+      for (const signal of ENDS) {
+        this.#listeners.set(signal, () => {
+          this.#signal ??= signal;
+          resolve();
+        });
+      }
+    });
+    for (const [signal, listener] of this.#listeners) Deno.addSignalListener(signal, listener);
+  }
+
+  /** From now on signals do what they usually do. */
+  ignore(): void {
+    for (const [signal, listener] of this.#listeners) Deno.removeSignalListener(signal, listener);
+  }
+
+  /** Ends this process as the signal would have done, so that whoever waits for it knows. */
+  async passOn(): Promise<void> {
+    if (this.#signal === undefined) return;
+    Deno.kill(Deno.pid, this.#signal);
+    await new Promise((resolve) => setTimeout(resolve, STEP));
   }
 }
 
