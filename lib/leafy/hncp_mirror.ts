@@ -104,7 +104,7 @@ export class HncpMirror implements Machine {
     if (this.#firstHop) this.#publish(now);
   }
 
-  /** A datagram of the first hop, by unicast or multicast. Any bytes. */
+  /** A datagram of the first hop, by unicast or multicast, and of nobody else. Any bytes. */
   receive(now: number, datagram: Uint8Array): void {
     if (this.#lost) return;
     this.#lastHeard = now;
@@ -113,8 +113,7 @@ export class HncpMirror implements Machine {
     for (const { fields } of decodeTlvs(profile, datagram).tlvs) {
       switch (fields?.type) {
         case TlvType.NodeEndpoint:
-          // A multicast of somebody else on the link is not the first hop's.
-          if (!this.#identify(now, fields)) return;
+          this.#identify(now, fields);
           break;
         case TlvType.NetworkState:
           this.#network.tell(fields.hash);
@@ -159,15 +158,13 @@ export class HncpMirror implements Machine {
     return this.#lastHeard + interval * multiplier;
   }
 
-  /** False where it is not the first hop's datagram. */
-  #identify(now: number, endpoint: NodeEndpoint): boolean {
+  /** Who the first hop is, or that it is another one now. */
+  #identify(now: number, endpoint: NodeEndpoint): void {
     const known = this.#firstHop;
-    if (known?.nodeId === endpoint.nodeId && known.endpointId === endpoint.endpointId) return true;
-    if (endpoint.nodeId === this.#id) return false;
+    if (known?.nodeId === endpoint.nodeId && known.endpointId === endpoint.endpointId) return;
     if (known) this.#network.reset();
     this.#firstHop = endpoint;
     this.#publish(now);
-    return true;
   }
 
   #publish(now: number): void {

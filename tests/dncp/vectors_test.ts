@@ -1,6 +1,6 @@
 /**
  * All vectors of `dncp.json` (spec §18), in `tests/vectors/` or in the folder `$VECTORS_DIR`. One
- * test a vector; what nobody here plays is skipped by name, with the reason.
+ * test a vector.
  */
 import { deepStrictEqual, fail, ok, strictEqual } from "node:assert/strict";
 import { Random } from "../../lib/core/mod.ts";
@@ -11,10 +11,10 @@ import { NodeTable } from "../../lib/dncp/node_table.ts";
 import { decodeTlvs, TlvType } from "../../lib/dncp/tlv.ts";
 import { decodeShspPair, SHSP_PAIR } from "../../lib/state/mod.ts";
 import { concat, fromHex, toHex } from "../../lib/wire/mod.ts";
-import { skipReason } from "../skip.ts";
 import { readVectors } from "../wire/vectors.ts";
 import { datagrams, hashOfData, Lone, slowNetworkHash } from "./harness.ts";
 import { checkDecision, type Decision } from "./vector_decision.ts";
+import { checkLeafTrace, type LeafTrace } from "./vector_leaf.ts";
 import {
   checkShspAuth,
   checkShspState,
@@ -35,12 +35,6 @@ const profile = hncpProfile;
 /** A test, named after its vector. */
 function run(vector: Vector, fn: () => void, part = ""): void {
   Deno.test(`${vector.kind} ${vector.id}${part}`, fn);
-}
-
-/** What the vector says beyond what there is code for. */
-function skip(vector: Vector, what: string, reason: string): void {
-  const name = `${vector.kind} ${vector.id}: ${what}`;
-  Deno.test({ name, ignore: skipReason(name, reason), fn() {} });
 }
 
 function tlv(vector: Vector & { hex: string; decoded: VectorTlv }): void {
@@ -265,8 +259,7 @@ function trace(vector: TraceVector): void {
   run(vector, () => checkTraceDatagrams(vector), " (datagrams)");
   if (vector.role === "read-only") run(vector, () => runReadOnly(vector));
   else if (vector.role === "leaf-continual") {
-    const reason = "the mirror (lib/leafy) is native only; over datagrams nobody plays this role";
-    skip(vector, "played by this node", reason);
+    run(vector, () => checkLeafTrace(vector as TraceVector & LeafTrace));
   } else {
     run(vector, () => fail(`nobody here plays the role "${vector.role}"`), " (role)");
   }
