@@ -15,6 +15,7 @@ import {
   inSubnet4,
   type InterfaceInfo,
   isLinkLocal6,
+  newMulticastCounters,
   newStreamCounters,
   openMulticastLink,
   parseHostPort,
@@ -58,6 +59,7 @@ export class NativeTransport implements NetworkTransport {
   readonly usesLinks = true;
   readonly guestTlvs = [];
   readonly streamCounters: StreamCounters = newStreamCounters();
+  readonly #udp = newMulticastCounters();
   readonly #sealer: Sealer;
   readonly #options: TransportOptions;
   readonly #network: string;
@@ -90,6 +92,7 @@ export class NativeTransport implements NetworkTransport {
     });
     this.counters = [
       { name: "stream", help: "Streams", counts: () => ({ ...this.streamCounters }) },
+      { name: "udp", help: "UDP", counts: () => ({ ...this.#udp }) },
       { name: "sealed", help: "Sealed multicast", counts: () => ({ ...this.#sealer.counters }) },
     ];
   }
@@ -220,6 +223,7 @@ export class NativeTransport implements NetworkTransport {
       openMulticastLink({
         info,
         port,
+        counters: this.#udp,
         onDatagram,
         onProblem: (message) => problems.note(`${this.#network}:link:${info.name}`, message),
       }));

@@ -516,6 +516,7 @@ export class Wire implements AsyncDisposable {
   readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   readonly #target: number;
   readonly #open = new Set<Deno.Conn>();
+  readonly #agents = new Set<Deno.Conn>();
   readonly #working = new Set<Promise<void>>();
 
   constructor(agent: AgentProcess) {
@@ -534,6 +535,11 @@ export class Wire implements AsyncDisposable {
     this.#open.clear();
   }
 
+  /** Adds bytes to what the clients say. */
+  async inject(bytes: Uint8Array): Promise<void> {
+    for (const conn of this.#agents) await conn.write(bytes);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#listener.close();
     this.cut();
@@ -545,6 +551,7 @@ export class Wire implements AsyncDisposable {
       for await (const client of this.#listener) {
         const agent = await Deno.connect({ hostname: "127.0.0.1", port: this.#target });
         this.#open.add(client).add(agent);
+        this.#agents.add(agent);
         this.#track(this.#carry(client, agent, "up"));
         this.#track(this.#carry(agent, client, "down"));
       }
@@ -566,6 +573,7 @@ export class Wire implements AsyncDisposable {
     for (const conn of [from, to]) {
       close(conn);
       this.#open.delete(conn);
+      this.#agents.delete(conn);
     }
   }
 
