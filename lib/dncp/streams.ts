@@ -329,9 +329,11 @@ export class Streams {
       this.end(now, session, "this is our own address", { kind: "redundant", node: "self" });
       return;
     }
-    const yields = this.#core.instance < hello.instance;
+    // One of the two takes a new id. The other one keeps the stream until then: ended now, it could
+    // take our own Hello with it, from which the yielding one has to learn.
+    if (this.#core.instance > hello.instance) return;
     this.end(now, session, "the other node has our id");
-    if (yields) this.#core.cloned(now);
+    this.#core.cloned(now);
   }
 
   #networkState(now: number, session: Session, { hash }: NetworkState): void {
