@@ -81,6 +81,7 @@ export interface LoneOptions {
   readonly endpoints?: readonly EndpointConfig[];
   /** Called besides the notes that are taken. */
   readonly onPublishing?: (seqno: number) => void;
+  readonly onNodeChanged?: DncpEvents["nodeChanged"];
 }
 
 /** What a machine told its application. */
@@ -269,7 +270,13 @@ export class Member implements DncpTransport {
       seqno: options.seqno ?? 0,
       random: new Random(options.seed ?? 1),
       transport: this,
-      events: listener(this.told),
+      events: {
+        ...listener(this.told),
+        nodeChanged: (change) => {
+          this.told.nodes.push(change);
+          options.onNodeChanged?.(change);
+        },
+      },
       now: net.now,
       readOnly: options.readOnly ?? false,
     });

@@ -2,7 +2,16 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { hncpProfile, nativeProfile } from "../../lib/dncp/mod.ts";
 import { fromHex, toHex } from "../../lib/wire/mod.ts";
-import { datagrams, dialled, Lone, Net, sharedLink } from "./harness.ts";
+import { Random } from "../../lib/core/mod.ts";
+import {
+  datagrams,
+  dialled,
+  Lone,
+  type Member,
+  Net,
+  sharedLink,
+  slowNetworkHash,
+} from "./harness.ts";
 
 const A = "a".repeat(16);
 const B = "b".repeat(16);
@@ -107,4 +116,63 @@ Deno.test("machine: a node that leaves without its peers' help is gone when its 
     deepStrictEqual([...machine.nodes()].map(({ id }) => id), [a.id, b.id]);
   }
   strictEqual(toHex(a.machine.networkHash(net.now)), toHex(b.machine.networkHash(net.now)));
+});
+
+Deno.test("machine: goodbye by datagram takes a node away at once, also further away", () => {
+  const net = new Net();
+  const [a, b, c] = ["a", "b", "c"].map((name, i) => {
+    const nodeId = name.repeat(8);
+    const member = net.add(name, { profile: hncpProfile, nodeId, seed: i + 1 });
+    member.machine.publish(0, [hncpProfile.tlv.encode(64, Uint8Array.of(i))]);
+    return member;
+  });
+  ok(a && b && c);
+  // A line: b alone is a peer of c.
+  a.join("ab", datagrams(1));
+  b.join("ab", datagrams(1)).join("bc", datagrams(2));
+  c.join("bc", datagrams(1));
+  ok(net.until(() => net.converged, 60_000) !== undefined);
+  net.run(30_000);
+  c.machine.leave(net.now);
+  // What it said is on its way; nothing follows.
+  net.run(net.latency);
+  net.kill(c);
+  net.run(100);
+  deepStrictEqual([b.peers, [...b.machine.nodes()].map(({ id }) => id)], [[a.id], [a.id, b.id]]);
+  const took = net.until(() => [...a.machine.nodes()].length === 2, 10_000);
+  ok(took !== undefined && took < 2_000, `the other end of the line knew after ${took} ms`);
+});
+
+Deno.test("machine: the application may publish in the moment it is told of something", () => {
+  for (let seed = 1; seed <= 5; seed++) {
+    const random = new Random(seed);
+    const net = new Net(2);
+    for (let i = 0; i < 8; i++) {
+      const nodeId = toHex(random.bytes(8));
+      let told = 0;
+      const member: Member = net.add(`n${i}`, {
+        profile: nativeProfile,
+        nodeId,
+        seed: 100 * seed + i,
+        // Of itself it is told too: answering to that would never end.
+        onNodeChanged: ({ after, before }) => {
+          if (i > 0 || (after ?? before)?.self) return;
+          member.machine.publish(net.now, [text(`${told++}`)]);
+        },
+      });
+      member.join("l", sharedLink());
+      if (i > 0) member.machine.publish(0, [text(member.name)]);
+    }
+    for (let step = 0; step < 30; step++) {
+      const member = random.pick(net.members.slice(1));
+      member.cut = !member.cut;
+      net.run(random.below(40_000));
+      for (const { machine } of net.members) {
+        const hash = slowNetworkHash(nativeProfile, machine.nodes());
+        strictEqual(toHex(machine.networkHash(net.now)), hash, `seed ${seed}, step ${step}`);
+      }
+    }
+    for (const member of net.members) member.cut = false;
+    ok(net.until(() => net.converged, 60_000) !== undefined, `seed ${seed}`);
+  }
 });
