@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type Clock, Random, type Scheduler } from "../core/mod.ts";
+import { type Clock, messageOf, Random, type Scheduler } from "../core/mod.ts";
 import { Dncp, type EndpointId, type NodeId, type Profile } from "../dncp/mod.ts";
 import { LeafyServer } from "../leafy/mod.ts";
 import { type InterfaceInfo, needsReopening } from "../net/mod.ts";
@@ -18,7 +18,7 @@ import {
 } from "../state/mod.ts";
 import type { Store } from "../store/mod.ts";
 import { decodeCbor, encodeCbor } from "../wire/cbor.ts";
-import { type NetworkKey, toHex, WireError } from "../wire/mod.ts";
+import { concat, type NetworkKey, toHex, WireError } from "../wire/mod.ts";
 import type { NetworkConfig } from "./config.ts";
 import { type Feed, feedInto } from "./feed.ts";
 import { interfacesOf } from "./interfaces.ts";
@@ -259,7 +259,32 @@ export class Network {
   #publish(): void {
     if (!this.#complete) return;
     const tlvs = [...this.#announced, ...this.transport.guestTlvs, ...this.own.encoded()];
+    const { seqno } = this.machine;
     this.#feed((now) => this.machine.publish(now, tlvs));
+    if (this.machine.seqno === seqno) this.#showOwn(concat(tlvs));
+  }
+
+  /** What was written here shows here at once, also where its publication has to wait a moment. */
+  #showOwn(data: Uint8Array): void {
+    const self = this.machine.node(this.machine.nodeId);
+    if (!self) return;
+    const { id, seqno, hash, origination } = self;
+    const after = { id, self: true, seqno, hash, origination, data };
+    this.view.nodeChanged(this.#around.clock.wall(), { after });
+  }
+
+  /**
+   * A write that comes from within the machine and can fail, because the disk is full or gone. The
+   * network goes on without: at worst, a restart has to find its sequence number anew (RFC 7787 §4.4).
+   */
+  #keep(write: () => void): void {
+    const key = `${this.config.name}:store`;
+    try {
+      write();
+      this.#around.problems.clear(key);
+    } catch (error) {
+      this.#around.problems.note(key, messageOf(error));
+    }
   }
 
   #events() {
@@ -268,9 +293,9 @@ export class Network {
     return {
       nodeChanged: (change: Parameters<NetworkView["nodeChanged"]>[1]) =>
         this.view.nodeChanged(clock.wall(), change),
-      publishing: (seqno: number) => void store.coverSequence(network, seqno),
+      publishing: (seqno: number) => this.#keep(() => void store.coverSequence(network, seqno)),
       nodeIdChanged: (id: NodeId) => {
-        store.setNodeId(network, id);
+        this.#keep(() => store.setNodeId(network, id));
         this.transport.renamed(id);
         log.notice(
           `network ${network}: another node has our id, so this one is ${id} from now on; ` +
