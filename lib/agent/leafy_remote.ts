@@ -43,7 +43,6 @@ export async function remoteRead(options: RemoteReadOptions): Promise<RemoteRead
     purpose: "leaf",
     firstPayload: request,
     timeoutMs: left(),
-    signal: deadline,
     stallMs: Infinity,
   });
   const collector = new ReadCollector(options.wanted.map(addressText));
@@ -66,7 +65,6 @@ export async function remotePublish(options: RemotePublishOptions): Promise<Remo
     keys,
     purpose: "leaf",
     timeoutMs: left(),
-    signal: deadline,
     stallMs: Infinity,
   });
   stream.write(publication.request(options.ttlMs));
@@ -104,7 +102,7 @@ export async function remoteMirror(options: RemoteMirrorOptions): Promise<void> 
         keys,
         purpose: "node",
         timeoutMs: left(),
-        signal: deadline,
+        signal: stop,
       });
       connectedOnce = true;
       pause = FIRST_PAUSE;
@@ -170,6 +168,7 @@ function exchange<T>(
     stream.onClosed((reason) => {
       if (reason !== "done") unreachable(`broke off: ${reason}`);
     });
+    if (deadline.aborted) return late();
     if (stream.firstPayload.length > 0) feed(stream.firstPayload);
     if (stream.closedWith === undefined) stream.onData(feed);
   });
