@@ -201,7 +201,7 @@ async function growth(
   });
 }
 
-/** A change and the second after it, less what such a second costs anyway: medians. */
+/** A change and what follows from it, less what that time costs anyway: medians. */
 function net({ changes, idle }: SeedResult): Cost {
   const median = (costs: readonly Cost[], of: (cost: Cost) => number) =>
     summarise(costs.map(of)).median;

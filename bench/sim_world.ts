@@ -54,7 +54,7 @@ export interface SeedResult {
   readonly cold: Cost & { readonly virtualMs: number };
   /** Until the last node had one changed value, counted from the change. */
   readonly changeMs: number;
-  /** One changed value and one virtual second after it, and one virtual second of nothing. */
+  /** One changed value and what follows from it, and as long a time of nothing. */
   readonly changes: readonly Cost[];
   readonly idle: readonly Cost[];
 }
@@ -65,10 +65,17 @@ export interface WorldResult {
   readonly rssMb: number;
 }
 
-/** Virtual ms until a converged world is as quiet as it gets: past two of Trickle's longest intervals. */
-const QUIET = 15_000;
-/** Virtual ms in which what follows from a change is counted. */
-const WINDOW = 1_000;
+/**
+ * Virtual ms in which what follows from a change is counted; the same again before it, of nothing.
+ * A multiple of the interval at which nodes look after their links (2 s), so that both windows hold
+ * as much of that.
+ */
+const WINDOW = 4_000;
+/**
+ * Virtual ms from the end of one change's window to the window of nothing. A change makes all nodes
+ * speak; their signs of life come 10 s and 20 s later, before that window and behind it.
+ */
+const QUIET = 11_000;
 
 /** Runs all seeds of a request. */
 export function runWorlds(request: WorldRequest): WorldResult {
