@@ -45,7 +45,8 @@ export class LeafSession {
         const { pieces, close } = refusal("too many requests on one stream; connect again");
         return { pieces: flatten([...answers, pieces]), close };
       }
-      if (message.type === "read") answers.push(this.#server.answerRead(message));
+      // What waits for a slow reader is its question; the answer is made when it can be sent.
+      if (message.type === "read") answers.push(later(() => this.#server.answerRead(message)));
       if (message.type === "publish") {
         answers.push([encodeLeaf(this.#server.handlePublish(now, wall, message))]);
       }
@@ -57,6 +58,10 @@ export class LeafSession {
 function refusal(message: string): { pieces: Uint8Array[]; close: string } {
   const pieces = [encodeLeaf({ type: "error", exitCode: ExitCode.Refused, message })];
   return { pieces, close: message };
+}
+
+function* later(answer: () => Iterable<Uint8Array>): Generator<Uint8Array> {
+  yield* answer();
 }
 
 function* flatten(parts: Iterable<Iterable<Uint8Array>>): Generator<Uint8Array> {
