@@ -151,6 +151,7 @@ export class ApiView implements AgentApi {
     const wall = clock.wall();
     const writes = Object.entries(entries);
     const ttlMs = options.ttlMs === "default" ? chosen.config.publishTtl : options.ttlMs;
+    checkEnd(wall, ttlMs);
     if (ttlMs === undefined) chosen.own.set(now, wall, writes);
     else chosen.own.setFor(now, wall, writes, ttlMs);
     touched();
@@ -168,6 +169,7 @@ export class ApiView implements AgentApi {
     const { own } = chosen;
     const { clock, touched } = this.#options;
     let held = new Set(Object.keys(entries));
+    checkEnd(clock.wall(), ttlMs);
     const id = own.openLease(clock.now(), clock.wall(), Object.entries(entries), ttlMs);
     touched();
     return {
@@ -229,6 +231,14 @@ function foreignTlvs({ machine, profile, codec }: Network, id: string): TlvRow[]
     const name = tlvName(profile, type);
     return [{ type, length, ...(name !== undefined && { name }) }];
   });
+}
+
+/** The last moment that a date can tell, in ms since 1970 (ECMA-262, time values). */
+const END_OF_TIME = 8.64e15;
+
+function checkEnd(wall: number, ttlMs = 0): void {
+  if (wall + ttlMs < END_OF_TIME) return;
+  throw new AgentError("this TTL is longer than any date; set it without one", ExitCode.Usage);
 }
 
 function receipt({ machine, view }: Network, wall: number, ttlMs?: number): SetReceipt {

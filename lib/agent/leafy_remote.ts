@@ -30,6 +30,8 @@ import type {
 /** Wait before the mirror connects again after its first hop went, in ms: first and longest. */
 const FIRST_PAUSE = 250;
 const LONGEST_PAUSE = 5_000;
+/** The last moment that a date can tell, in ms since 1970; a node may tell a later one. */
+const END_OF_TIME = 8.64e15;
 
 /** Ask a node for entries. One round trip behind the connect. */
 export async function remoteRead(options: RemoteReadOptions): Promise<RemoteReadResult> {
@@ -77,7 +79,7 @@ export async function remotePublish(options: RemotePublishOptions): Promise<Remo
   return {
     node: ack.node,
     id: ack.id,
-    until: new Date(ack.until).toISOString(),
+    until: new Date(Math.min(ack.until, END_OF_TIME)).toISOString(),
     ttlMs: ack.grantedMs,
   };
 }

@@ -208,6 +208,7 @@ Deno.test("e2e: exit codes and one line each for what cannot be", async (t) => {
     ["a number that JSON cannot hold", ["set", "x=9007199254740993"], 2, /9007199254740993.*quote/],
     ["a TTL that is none", ["set", "x=1", "--ttl", "soon"], 2, /"soon" is not a duration/],
     ["an empty TTL", ["set", "x=1", "--ttl", "0s"], 2, /--ttl must be longer than nothing/],
+    ["a TTL beyond all dates", ["set", "x=1", "--ttl", "100000000d"], 2, /longer than any date/],
     ["a key with a control character", ["set", "a\tb=1"], 2, /control character/],
     ["a key that is too long", ["set", `${"k".repeat(256)}=1`], 2, /255/],
     ["the agent's own keys", ["set", "agent/name=x"], 4, /agent\/name.*the agent's own/],
@@ -220,6 +221,7 @@ Deno.test("e2e: exit codes and one line each for what cannot be", async (t) => {
   for (const [name, words, code, message] of cases) {
     await t.step(name, async () => refused(await a.cli(...words), code, message));
   }
+  await t.step("what was refused was not done", async () => deepStrictEqual(await a.values(), {}));
   await t.step("more than 64 KiB of state is refused, with the figure", async () => {
     const half = `half="${"x".repeat(40_000)}"`;
     strictEqual((await a.cli("set", half)).code, 0);
