@@ -19,6 +19,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ bench: Bench }>>> = {
   start: () => import("./start.ts"),
   idle: () => import("./idle.ts"),
   sim: () => import("./sim.ts"),
+  hncp: () => import("./hncp.ts"),
 };
 
 async function main(): Promise<number> {

@@ -6,6 +6,7 @@
  */
 import { runUntilConverged } from "./convergence.ts";
 import { dncp } from "./dncp.ts";
+import { monkey, type MonkeyReport } from "./monkey.ts";
 import type { SimNode } from "./node.ts";
 import { line } from "./topology.ts";
 
@@ -19,6 +20,29 @@ export interface LineBudget {
   readonly collisions: boolean;
   /** Virtual ms. */
   readonly limit: number;
+}
+
+/** hnetd's budgets. */
+export const SHORT_LINES: readonly LineBudget[] = [
+  { nodes: 6, collisions: true, limit: 10_000 },
+  { nodes: 50, collisions: false, limit: 30_000 },
+  { nodes: 50, collisions: true, limit: 70_000 },
+];
+/** hnetd asks for no time here, only that it converges. */
+export const LONG_LINE: LineBudget = { nodes: 150, collisions: false, limit: 120_000 };
+
+/** The monkey over 7 routers with 2 ports each: 1 000 steps, then all agree again, or it throws. */
+export function routersMonkey(seed: number): MonkeyReport {
+  return monkey({
+    nodes: 7,
+    ports: 2,
+    links: 6,
+    mode: "hncp",
+    steps: 1_000,
+    limit: 75_000,
+    seed: 1_000 + seed,
+    machine: dncp,
+  });
 }
 
 /** Start a line of HNCP nodes; virtual ms until all agree. Throws beyond the limit. */
