@@ -21,6 +21,7 @@ export class MirrorRunner {
   #stream: SecureStream | undefined;
   #fault: unknown;
 
+  /** @throws {AgentError} exit code 4 where the entries are too large. */
   constructor(options: RemoteMirrorOptions) {
     this.#options = options;
     const onFault = (error: unknown) => {
@@ -42,10 +43,11 @@ export class MirrorRunner {
         },
       },
     });
-    this.#scheduler.add(this.#mirror);
-    this.#feed((now) =>
-      this.#mirror.setPayload(now, new NativeStateCodec().encode(entriesOf(options)))
+    this.#mirror.setPayload(
+      this.#scheduler.now(),
+      new NativeStateCodec().encode(entriesOf(options)),
     );
+    this.#scheduler.add(this.#mirror);
   }
 
   /** Mirror over one stream; resolves when it has closed, also because `stop` was aborted. */

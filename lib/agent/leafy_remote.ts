@@ -14,6 +14,8 @@ import {
 } from "../leafy/client.ts";
 import { dialSecure } from "../net/dial.ts";
 import type { SecureStream } from "../net/secure_stream.ts";
+import type { Entries } from "../http/api.ts";
+import { AGENT_PREFIX, checkKey, checkValue, quote } from "../state/entry.ts";
 import { WireError } from "../wire/bytes.ts";
 import { NetworkKey } from "../wire/key.ts";
 import type { Endpoint } from "./config.ts";
@@ -86,6 +88,7 @@ export async function remotePublish(options: RemotePublishOptions): Promise<Remo
 
 /** Publish continually, through whichever first hop can be reached, until `stop`. */
 export async function remoteMirror(options: RemoteMirrorOptions): Promise<void> {
+  checkEntries(options.entries);
   if (options.network.profile === "hncp") return (await hncp()).mirrorHncp(options);
   const { network, stop, timeoutMs } = options;
   const { MirrorRunner } = await import("./leafy_mirror.ts");
@@ -116,6 +119,19 @@ export async function remoteMirror(options: RemoteMirrorOptions): Promise<void> 
     }
     await sleep(pause, stop);
     pause = Math.min(2 * pause, LONGEST_PAUSE);
+  }
+}
+
+/** A leaf publishes past the checks of every node, so it keeps to them by itself. */
+function checkEntries(entries: Entries): void {
+  for (const [key, value] of Object.entries(entries)) {
+    if (checkKey(key).startsWith(AGENT_PREFIX)) {
+      throw new AgentError(
+        `${quote(key)} is the agent's own; only it writes keys that begin with ${AGENT_PREFIX}`,
+        ExitCode.Refused,
+      );
+    }
+    checkValue(key, value);
   }
 }
 

@@ -129,7 +129,7 @@ export class Place implements AsyncDisposable {
         env: this.environment(env),
         cwd,
       }),
-      label ?? args.join(" "),
+      label ?? args.join(" ").slice(0, 100),
     );
     this.#started.push(child);
     return child;
@@ -408,7 +408,7 @@ export class AgentProcess {
   start(...args: string[]): Child {
     const { spawn } = this.#options;
     return this.#place.start(["--socket", this.socket, ...args], {
-      label: `${this.name}: ${args.join(" ")}`,
+      label: `${this.name}: ${args.join(" ").slice(0, 100)}`,
       ...(spawn && { spawn }),
     });
   }

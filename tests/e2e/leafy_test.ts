@@ -199,6 +199,29 @@ Deno.test("e2e leafy: continual publishing mirrors through one node", async () =
   deepStrictEqual((await a.nodes()).map(({ name }) => name), ["a", "b"]);
 });
 
+Deno.test("e2e leafy: what no dictionary takes is refused by every way of publishing", async () => {
+  await using place = new Place();
+  const a = await place.agent("a");
+  const cases: [entry: string, code: number, message: RegExp][] = [
+    ["agent/name=b", 4, /"agent\/name" is the agent's own/],
+    ["a\tb=1", 2, /control character/],
+    [`${"k".repeat(256)}=1`, 2, /255 bytes/],
+    [`deep=${"[".repeat(40)}${"]".repeat(40)}`, 2, /deep/],
+    [`large=${"x".repeat(70_000)}`, 4, /70 ?\d\d\d bytes/],
+  ];
+  for (const [entry, code, message] of cases) {
+    for (const ttl of [["--ttl", "5s"], []]) {
+      const { complaints, stdout, ...result } = await place.run(
+        ...["--leafy", "publish", entry, "--via", a.address, ...key(place), ...ttl],
+      );
+      strictEqual(complaints.length, 1, complaints.join("\n"));
+      match(complaints[0]!, message);
+      deepStrictEqual([result.code, stdout], [code, ""]);
+    }
+  }
+  deepStrictEqual(await a.values(), {});
+});
+
 Deno.test("e2e leafy: the first node that answers a multicast query, with no address", async () => {
   await using place = new Place();
   const port = freePort("udp");
