@@ -10,6 +10,8 @@ import type { Log } from "./log.ts";
 const LOG_AGAIN = 600_000;
 /** A problem not seen for this long is over, in ms. */
 const OVER_AFTER = 300_000;
+/** Lines about new problems within {@linkcode LOG_AGAIN}; the log is on the SD card. */
+const MOST_LINES = 32;
 /** Different problems kept at a time; whoever can send us bytes can cause problems. */
 const MOST = 64;
 
@@ -25,6 +27,9 @@ export class Problems {
   readonly #log: Log;
   readonly #now: () => number;
   readonly #problems = new Map<string, Problem>();
+  /** Lines about new problems since then, and when that was. */
+  #lines = 0;
+  #linesSince = -Infinity;
   /** Problems noted since the start, also those not logged. */
   total = 0;
 
@@ -42,7 +47,7 @@ export class Problems {
     if (!known) {
       this.#makeRoom();
       this.#problems.set(key, { message, lastSeen: now, lastLogged: now, sinceLogged: 0 });
-      this.#log.warning(message);
+      this.#announce(now, message);
       return;
     }
     known.message = message;
@@ -64,6 +69,17 @@ export class Problems {
     const oldest = this.#now() - OVER_AFTER;
     return [...this.#problems.values()].filter((problem) => problem.lastSeen >= oldest)
       .sort((a, b) => b.lastSeen - a.lastSeen).map((problem) => problem.message);
+  }
+
+  #announce(now: number, message: string): void {
+    if (now - this.#linesSince >= LOG_AGAIN) {
+      this.#linesSince = now;
+      this.#lines = 0;
+    }
+    this.#lines++;
+    if (this.#lines <= MOST_LINES) this.#log.warning(message);
+    if (this.#lines !== MOST_LINES) return;
+    this.#log.warning("further problems are not logged for some minutes; see: agent status");
   }
 
   #makeRoom(): void {
