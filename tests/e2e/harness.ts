@@ -19,7 +19,7 @@ import { NetworkKey } from "../../lib/wire/mod.ts";
 
 const MAIN = new URL("../../main.ts", import.meta.url).pathname;
 /** How long anything may take before the test gives up, in ms. */
-const PATIENCE = 15_000;
+const PATIENCE = 40_000;
 const POLL = 10;
 /** Not a name: the runtime would look it up, and may wait 5 s for DNS. */
 const URL_BASE = "http://127.0.0.1";
