@@ -150,7 +150,7 @@ export class ApiView implements AgentApi {
     const now = clock.now();
     const wall = clock.wall();
     const writes = Object.entries(entries);
-    const ttlMs = options.ttlMs === "default" ? chosen.config.publishTtl : options.ttlMs;
+    const ttlMs = options.ttlMs === "default" ? chosen.publishTtl : options.ttlMs;
     checkEnd(wall, ttlMs);
     if (ttlMs === undefined) chosen.own.set(now, wall, writes);
     else chosen.own.setFor(now, wall, writes, ttlMs);

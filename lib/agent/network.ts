@@ -132,6 +132,11 @@ export class Network {
     return this.#config.share;
   }
 
+  /** TTL of entries that are set with a TTL and no figure, in ms. */
+  get publishTtl(): number {
+    return this.#config.publishTtl;
+  }
+
   /** Names of the interfaces in use. */
   get interfaces(): string[] {
     if (!this.transport.usesLinks) return [];

@@ -135,6 +135,16 @@ Deno.test("agent: a reload changes the log level, and says that it happened", as
   match(b.log[1]!, /^info: network home: lost peer a at 127\.0\.0\.1:\d+ \(connect\): /);
 });
 
+Deno.test("agent: a reload changes the default TTL", async () => {
+  await using place = new Place();
+  const toml = (ttl: string) =>
+    `[[network]]\nlisten = "none"\ninterfaces = []\npublish_ttl = "${ttl}"\n`;
+  const a = await place.start("a", { toml: toml("60s") });
+  strictEqual(a.network.publishTtl, 60_000);
+  a.agent.reload(place.config("a", { toml: toml("5s") }));
+  strictEqual(a.network.publishTtl, 5_000);
+});
+
 Deno.test("agent: a wrong key is said on both sides, once", async () => {
   await using place = new Place();
   const a = await place.start("a");
