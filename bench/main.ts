@@ -42,6 +42,7 @@ async function main(): Promise<number> {
   const stop = async (code: number) => {
     if (stopped) return;
     stopped = true;
+    console.error("bench: stopped");
     await context.endRun();
     Deno.exit(code);
   };
