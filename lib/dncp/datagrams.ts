@@ -214,6 +214,7 @@ export class DatagramEndpoint {
         stream: undefined,
         theirHash: undefined,
         catchingUp: false,
+        mirror: false,
       };
       core.peers.add(peer, "heard by unicast");
       if (!this.#beat) this.#peerBeats.set(peer, this.#newBeat(now));

@@ -25,7 +25,7 @@ import { Dialer } from "./dialer.ts";
 import { SharedLink } from "./link.ts";
 import { NodeTable } from "./node_table.ts";
 import { OwnNode } from "./own_node.ts";
-import { type Peer, PeerTable, viewOf } from "./peers.ts";
+import { agrees, type Peer, PeerTable, viewOf } from "./peers.ts";
 import type { Profile } from "./profile.ts";
 import { receiveNodeState } from "./receive.ts";
 import { Streams } from "./streams.ts";
@@ -135,7 +135,7 @@ export class Dncp implements Machine {
   /** Whether the last network state heard from every peer equals ours (RFC 7787 §4.1). */
   get consistent(): boolean {
     const own = toHex(this.#nodes.hash.digest());
-    return [...this.#peers].every((peer) => peer.theirHash === own);
+    return [...this.#peers].every((peer) => agrees(peer, own));
   }
 
   /** Begin to use an endpoint. */

@@ -20,6 +20,8 @@ export interface Peer {
   theirHash: string | undefined;
   /** The hashes differ and it was asked for what we lack: more than a change on its way. */
   catchingUp: boolean;
+  /** It keeps no other node's data and tells its hash rarely (`docs/dncp.md`, mirror). */
+  mirror: boolean;
 }
 
 const keyOf = (endpoint: EndpointId, node: NodeId, peerEndpoint: EndpointId) =>
@@ -72,6 +74,11 @@ export class PeerTable {
   }
 }
 
+/** Whether a peer tells our network state, or is one that need not. */
+export function agrees(peer: Peer, ownHash: string): boolean {
+  return peer.mirror || peer.theirHash === ownHash;
+}
+
 /** A peer as the application sees it. */
 export function viewOf(peer: Peer, ownHash: string): PeerView {
   return {
@@ -81,7 +88,7 @@ export function viewOf(peer: Peer, ownHash: string): PeerView {
     peerEndpoint: peer.peerEndpoint,
     address: peer.address,
     lastContact: peer.lastContact,
-    consistent: peer.theirHash === ownHash,
+    consistent: agrees(peer, ownHash),
     catchingUp: peer.catchingUp,
   };
 }

@@ -137,7 +137,10 @@ export class Streams {
           }
           break;
         default:
-          if (raw.type === TlvType.Mirror) session.mirror = true;
+          if (raw.type === TlvType.Mirror) {
+            session.mirror = true;
+            if (session.peer) session.peer.mirror = true;
+          }
       }
     }
   }
@@ -300,6 +303,7 @@ export class Streams {
         stream: session.stream,
         theirHash: undefined,
         catchingUp: false,
+        mirror: false,
       };
       core.peers.add(session.peer, session.dialled ? "stream opened" : "stream taken");
     }
