@@ -60,10 +60,16 @@ export function parseWanted(text: string): Wanted {
   return key.endsWith("/") ? { ...node, prefix: key } : { ...node, key };
 }
 
-/** Whether anything in a tree is what was wanted. Its node may have been named by id. */
+/** Whether a node may be meant by a name, `name~ab12`, or the beginning of an id: the agent chose. */
+function mayMean(wanted: string, shown: string): boolean {
+  const bare = (name: string) => name.split("~")[0];
+  return shown === wanted || bare(shown) === bare(wanted) || /^[0-9a-f]{4,32}$/i.test(wanted);
+}
+
+/** Whether anything in a tree is what was wanted. */
 export function isIn(tree: StateTree, { node, key, prefix }: Wanted): boolean {
   return Object.entries(tree).some(([name, entries]) =>
-    (node === undefined || name === node || (/^(?:[0-9a-f]{2}){4,16}$/i.test(node))) &&
+    (node === undefined || mayMean(node, name)) &&
     Object.keys(entries).some((found) =>
       (key === undefined || found === key) && (prefix === undefined || found.startsWith(prefix))
     )
