@@ -1,6 +1,6 @@
 /**
  * hnetd's convergence budgets for the hncp profile over many seeds, in virtual time: the figures of
- * `tests/sim/hncp_*_test.ts`, with 1 000 seeds instead of CI's fewer. A seed beyond its budget ends
+ * `tests/sim/hncp_*_test.ts`, with more seeds than in CI. A seed beyond its budget ends
  * it with the seed's number.
  *
  * @module
@@ -23,7 +23,9 @@ export const bench: Bench = {
 
 async function run(context: Context): Promise<void> {
   const seeds = context.choose(1_000, 20);
-  for (const budget of [...SHORT_LINES, LONG_LINE]) await line(context, budget, seeds);
+  for (const budget of SHORT_LINES) await line(context, budget, seeds);
+  // One seed takes seconds.
+  await line(context, LONG_LINE, context.choose(200, 5));
   const start = performance.now();
   for (let seed = 1; seed <= seeds; seed++) {
     routersMonkey(seed);
@@ -31,7 +33,7 @@ async function run(context: Context): Promise<void> {
   }
   context.report.figures("monkey: 7 routers, 2 ports each, 1 000 steps; then all agree again", {
     seeds: { value: seeds },
-    CPU: { value: (performance.now() - start) / 1_000, unit: "s" },
+    took: { value: (performance.now() - start) / 1_000, unit: "s" },
   });
 }
 
@@ -48,7 +50,7 @@ async function line(context: Context, budget: LineBudget, seeds: number): Promis
     median: { value: median, unit: "s" },
     p90: { value: p90, unit: "s" },
     worst: { value: max, unit: "s", limit: budget.limit / 1_000 },
-    CPU: { value: (performance.now() - start) / 1_000, unit: "s" },
+    took: { value: (performance.now() - start) / 1_000, unit: "s" },
   });
 }
 
