@@ -7,7 +7,7 @@
 import { concat, equalBytes, toHex } from "../wire/mod.ts";
 import type { Address, EndpointConfig, NodeId } from "./api.ts";
 import type { Core } from "./core.ts";
-import type { Peer } from "./peers.ts";
+import { newPeer, type Peer } from "./peers.ts";
 import { decodeTlvs, type NodeState, TlvType } from "./tlv.ts";
 import { Trickle } from "./trickle.ts";
 
@@ -204,7 +204,7 @@ export class DatagramEndpoint {
         core.counters.nodesRefused++;
         return;
       }
-      peer = {
+      peer = newPeer({
         endpoint: this.config.id,
         endpointName: this.config.name,
         node,
@@ -212,10 +212,7 @@ export class DatagramEndpoint {
         address: rx.from,
         lastContact: now,
         stream: undefined,
-        theirHash: undefined,
-        catchingUp: false,
-        mirror: false,
-      };
+      });
       core.peers.add(peer, "heard by unicast");
       if (!this.#beat) this.#peerBeats.set(peer, this.#newBeat(now));
     } else if (!peer) {

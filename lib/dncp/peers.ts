@@ -24,6 +24,11 @@ export interface Peer {
   mirror: boolean;
 }
 
+/** A peer of which nothing is known but where it is. */
+export function newPeer(where: Omit<Peer, "theirHash" | "catchingUp" | "mirror">): Peer {
+  return { ...where, theirHash: undefined, catchingUp: false, mirror: false };
+}
+
 const keyOf = (endpoint: EndpointId, node: NodeId, peerEndpoint: EndpointId) =>
   `${endpoint}/${node}/${peerEndpoint}`;
 

@@ -7,7 +7,7 @@
 import { toHex } from "../wire/mod.ts";
 import type { Address, EndpointConfig, EndpointId, NodeId, StreamId } from "./api.ts";
 import type { Core } from "./core.ts";
-import type { Peer } from "./peers.ts";
+import { newPeer, type Peer } from "./peers.ts";
 import { Session } from "./session.ts";
 import {
   decodeTlvs,
@@ -293,7 +293,7 @@ export class Streams {
       inherited.lastContact = now;
       session.peer = inherited;
     } else {
-      session.peer = {
+      session.peer = newPeer({
         endpoint: session.endpoint.id,
         endpointName: session.endpoint.name,
         node: nodeId,
@@ -301,10 +301,7 @@ export class Streams {
         address: session.address,
         lastContact: now,
         stream: session.stream,
-        theirHash: undefined,
-        catchingUp: false,
-        mirror: false,
-      };
+      });
       core.peers.add(session.peer, session.dialled ? "stream opened" : "stream taken");
     }
     this.#events.established(now, session);
