@@ -13,6 +13,7 @@ export { Complaints } from "./complaints.ts";
 export { type DialOptions, dialSecure, WrongKeyError } from "./dial.ts";
 export * from "./interfaces.ts";
 export * from "./multicast.ts";
+export * from "./packets.ts";
 export * from "./sealed_multicast.ts";
 export { type ListenerProblem, type ListenOptions, SecureListener } from "./secure_listener.ts";
 export { HARD_CAP, HIGH_WATER, SecureStream, STALL_MS } from "./secure_stream.ts";

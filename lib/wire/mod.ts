@@ -9,6 +9,7 @@ export * from "./bytes.ts";
 export * from "./cbor.ts";
 export * from "./cutter.ts";
 export * from "./key.ts";
+export * from "./mac.ts";
 export * from "./noise.ts";
 export * from "./preface.ts";
 export * from "./replay.ts";

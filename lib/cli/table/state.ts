@@ -1,0 +1,48 @@
+/**
+ * Commands: the shared state.
+ *
+ * @module
+ */
+import { ABOUT_KEYS, ABOUT_VALUES, type Command, entries, keys } from "./command.ts";
+
+export const stateCommands: readonly Command[] = [
+  {
+    name: "get",
+    usage: "[[NODE:]KEY…]",
+    summary: "show shared state",
+    details: [ABOUT_KEYS, "Exit code 1 where something that was asked for is not there."],
+    flags: [],
+    arguments: keys,
+    load: () => import("../commands/get.ts"),
+  },
+  {
+    name: "set",
+    usage: "KEY=VALUE… [--ttl 5m]",
+    summary: "set entries of this node; they survive a restart",
+    details: [ABOUT_VALUES, "Several entries change at once, so no other node sees half of it."],
+    flags: [{ name: "ttl", value: "DURATION", help: "remove them after this long" }],
+    arguments: entries,
+    load: () => import("../commands/set.ts"),
+  },
+  {
+    name: "unset",
+    usage: "KEY…",
+    summary: "remove entries of this node",
+    details: ["Exit code 1 where one of them was not set."],
+    flags: [],
+    arguments: { least: 1, most: Infinity, name: "KEY" },
+    load: () => import("../commands/unset.ts"),
+  },
+  {
+    name: "watch",
+    usage: "[PREFIX] [--snapshot]",
+    summary: "show each change as it happens",
+    details: [
+      "PREFIX is what the key begins with. Runs until Ctrl-C, and then ends with exit code 0. A" +
+      ' change is "set", "unset", or "lost" when its node can no longer be reached.',
+    ],
+    flags: [{ name: "snapshot", help: "begin with what is there now" }],
+    arguments: { least: 0, most: 1, name: "PREFIX" },
+    load: () => import("../commands/watch.ts"),
+  },
+];
