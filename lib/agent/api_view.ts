@@ -109,7 +109,7 @@ export class ApiView implements AgentApi {
   }
 
   interfaces(): InterfaceRow[] {
-    return this.#options.interfaces().map(({ loopback: _, addresses, ...rest }) => ({
+    return this.#options.interfaces().map(({ loopback: _, ethernet: __, addresses, ...rest }) => ({
       ...rest,
       addresses: [...addresses],
     }));

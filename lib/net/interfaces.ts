@@ -20,6 +20,8 @@ export interface InterfaceInfo {
   /** `192.0.2.1/24`, `fe80::1/64`; only those that can be used already, in the kernel's order. */
   readonly addresses: readonly string[];
   readonly loopback: boolean;
+  /** Its frames are Ethernet's, and it has a MAC address. */
+  readonly ethernet: boolean;
 }
 
 /** Watches the interfaces. The list is sorted by index and then name. */
@@ -45,9 +47,10 @@ const thisSystem: SystemView = {
 /** How often the interfaces are looked at, in milliseconds: a look costs a quarter of one. */
 const POLL_MS = 2_000;
 
-/** Kernel flags (`linux/if.h`). */
+/** Kernel flags (`linux/if.h`), and the kind of Ethernet (`linux/if_arp.h`). */
 const IFF_UP = 0x1;
 const IFF_LOOPBACK = 0x8;
+const ARPHRD_ETHER = 1;
 /** Address flag (`linux/if_addr.h`): duplicate address detection still runs, so it cannot be bound. */
 const IFA_F_TENTATIVE = 0x40;
 
@@ -120,11 +123,12 @@ export function readInterfaces(system: SystemView = thisSystem): InterfaceInfo[]
     // Without /sys: what has an address is up, and that is all one can know.
     const up = known ? (flags & IFF_UP) !== 0 : own.length > 0;
     const state = sys("operstate");
+    const mac = macOf(own[0]?.mac ?? sys("address"));
     const scope = own.find((address) => address.scopeid)?.scopeid;
     all.push({
       name,
       index: indexes.get(name) ?? scope ?? (Number(sys("ifindex")) || 0),
-      mac: macOf(own[0]?.mac ?? sys("address")),
+      mac,
       up,
       // The carrier is told at once, the state up to a second later; only the state tells that a
       // radio has no partner yet.
@@ -133,6 +137,7 @@ export function readInterfaces(system: SystemView = thisSystem): InterfaceInfo[]
       addresses: own.filter(({ address }) => !tentative.has(`${name} ${hexOf(address)}`))
         .map(({ cidr }) => cidr),
       loopback: known ? (flags & IFF_LOOPBACK) !== 0 : isLoopback(own),
+      ethernet: Number(sys("type")) === ARPHRD_ETHER && mac !== "",
     });
   }
   return all.sort((a, b) => a.index - b.index || (a.name < b.name ? -1 : 1));

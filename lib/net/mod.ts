@@ -12,6 +12,7 @@ export * from "./address.ts";
 export { Complaints } from "./complaints.ts";
 export { type DialOptions, dialSecure, WrongKeyError } from "./dial.ts";
 export * from "./interfaces.ts";
+export * from "./labels.ts";
 export * from "./multicast.ts";
 export * from "./packets.ts";
 export * from "./sealed_multicast.ts";

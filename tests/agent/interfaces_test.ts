@@ -15,6 +15,7 @@ const all = ["lo", "eth0", "wlan0", "docker0", "veth12ab", "wg0"].map((
   mtu: 1_500,
   addresses: [],
   loopback: name === "lo",
+  ethernet: name !== "lo",
 }));
 const chosen = (...globs: string[]) => interfacesOf(globs, all).map(({ name }) => name);
 

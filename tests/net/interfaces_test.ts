@@ -57,16 +57,17 @@ function pi(): Computer {
   computer.address("eth0", "192.0.2.7/24", "B8:27:EB:00:00:01");
   computer.address("eth0", "fe80::ba27:ebff:fe00:1/64", "b8:27:eb:00:00:01", 2);
   computer.address("docker0", "172.17.0.1/16", "02:42:00:00:00:01");
-  computer.sys("lo", { flags: "0x9", operstate: "unknown", mtu: 65536, ifindex: 1 });
-  computer.sys("eth0", { flags: "0x1003", operstate: "up", mtu: 1500, ifindex: 2 });
+  computer.sys("lo", { type: 772, flags: "0x9", operstate: "unknown", mtu: 65536, ifindex: 1 });
+  computer.sys("eth0", { type: 1, flags: "0x1003", operstate: "up", mtu: 1500, ifindex: 2 });
   computer.sys("wlan0", {
     flags: "0x1002",
     operstate: "down",
+    type: 1,
     mtu: 1500,
     ifindex: 3,
     address: "b8:27:eb:00:00:02",
   });
-  computer.sys("docker0", { flags: "0x1003", operstate: "down", mtu: 1500, ifindex: 4 });
+  computer.sys("docker0", { type: 1, flags: "0x1003", operstate: "down", mtu: 1500, ifindex: 4 });
   return computer;
 }
 
@@ -81,6 +82,7 @@ Deno.test("interfaces: all that a Pi tells of itself", () => {
       mtu: 65_536,
       addresses: ["127.0.0.1/8", "::1/128"],
       loopback: true,
+      ethernet: false,
     },
     {
       name: "eth0",
@@ -91,6 +93,7 @@ Deno.test("interfaces: all that a Pi tells of itself", () => {
       mtu: 1_500,
       addresses: ["192.0.2.7/24", "fe80::ba27:ebff:fe00:1/64"],
       loopback: false,
+      ethernet: true,
     },
     {
       name: "wlan0",
@@ -101,6 +104,7 @@ Deno.test("interfaces: all that a Pi tells of itself", () => {
       mtu: 1_500,
       addresses: [],
       loopback: false,
+      ethernet: true,
     },
     {
       name: "docker0",
@@ -111,6 +115,7 @@ Deno.test("interfaces: all that a Pi tells of itself", () => {
       mtu: 1_500,
       addresses: ["172.17.0.1/16"],
       loopback: false,
+      ethernet: true,
     },
   ]);
 });
@@ -205,6 +210,7 @@ const info = (name: string, more: Partial<InterfaceInfo> = {}): InterfaceInfo =>
   mtu: 1_500,
   addresses: [],
   loopback: name === "lo",
+  ethernet: name !== "lo",
   ...more,
 });
 
