@@ -7,8 +7,8 @@
 import type { Config } from "./config.ts";
 
 /** One line for each table that somebody switched on, and that has no effect. */
-export function withoutEffect({ lsoe, ring }: Config): string[] {
-  const tables = { lsoe, ring };
+export function withoutEffect({ ring }: Config): string[] {
+  const tables = { ring };
   return Object.entries(tables).filter(([, { enabled }]) => enabled)
     .map(([name]) => `[${name}] enabled = true has no effect: this version does not do it yet`);
 }

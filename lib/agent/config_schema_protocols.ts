@@ -17,36 +17,55 @@ import {
   text,
 } from "./config_types.ts";
 
-const mac = text(
-  'a MAC address such as "01-80-C2-00-00-0E"',
-  /^[0-9A-Fa-f]{2}([:-])(?:[0-9A-Fa-f]{2}\1){4}[0-9A-Fa-f]{2}$/,
+/** Where HELLOs go: bit 0 of the first octet tells a group. */
+const groupMac = text(
+  'the MAC address of a group, such as "01-80-C2-00-00-0E"',
+  /^[0-9A-Fa-f][13579BbDdFf]([:-])(?:[0-9A-Fa-f]{2}\1){4}[0-9A-Fa-f]{2}$/,
 );
 const url = text("a URL that begins with http:// or https://", /^https?:\/\/[^\s\p{Cc}]+$/u);
 
+/** Labels that the config gives to one of our addresses. */
+export type MplsLabels = { prefix: string; labels: readonly number[] };
+
 export const lsoeRows = {
-  enabled: key(boolean, false, "Find out which cable leads where. Needs CAP_NET_RAW."),
-  interfaces: key(listOf(glob), ["*"], "Interfaces that speak LSOE; `*` as in [[network]]."),
+  enabled: key(
+    boolean,
+    false,
+    "Find out which cable leads where. Needs CAP_NET_RAW: root, or AmbientCapabilities=CAP_NET_RAW" +
+      " in the unit. All of this table can change while the agent runs; sessions are then set up" +
+      " anew.",
+  ),
+  interfaces: key(
+    listOf(glob),
+    ["*"],
+    "Interfaces that speak LSOE; `*` as in [[network]]. Only Ethernet, and what looks like it" +
+      " (Wi-Fi, VLANs, bridges); never loopback.",
+  ),
   "exclude-interfaces": key(listOf(glob), [], "Less these."),
-  ethertype: key(
+  ethertype: open(
     integer(0x0600, 0xffff),
+    '0x88B5 (34997), with compat = "lsoed" 0x8885 (34949)',
     0x88b5,
-    "EtherType of its frames: 0x88B5 (34997). 0x8885 (34949) talks with an unpatched lsoed.",
+    "EtherType of its frames, the same on both ends of a cable.",
   ),
   compat: key(
     choice("none", "lsoed"),
     "none",
-    '"lsoed" stands for ethertype 0x8885, announce-scope "all", no VENDOR PDUs and no labels.',
+    '"lsoed": what an unpatched lsoed can bear. Ethertype 0x8885 and announce-scope "all" where they' +
+      " are not set, no VENDOR PDUs, and no labels.",
   ),
   "hello-interval": key(
     duration(100),
     "60s",
-    "Between two HELLOs. Shorter finds a neighbour sooner that was there before us.",
+    "Between two HELLOs on an interface; one goes out at once when it comes up. Shorter finds a" +
+      " neighbour sooner whose first HELLO was lost.",
   ),
   "hello-multicast-macaddr": key(
-    mac,
+    groupMac,
     "01-80-C2-00-00-0E",
-    "Destination of HELLO. ...-0E stops at every bridge, ...-00 (nearest customer bridge) and" +
-      " ...-03 pass some; FF-FF-FF-FF-FF-FF crosses Linux bridges.",
+    "Destination of HELLO. 01-80-C2-00-00-0E stops at every bridge, so it finds what is at the other" +
+      " end of the cable; 01-80-C2-00-00-03 crosses two-port relays; FF-FF-FF-FF-FF-FF crosses" +
+      " bridges, and everybody behind them becomes a neighbour.",
   ),
   "retransmit-initial-interval": key(
     duration(10),
@@ -56,49 +75,63 @@ export const lsoeRows = {
   "retransmit-max-drop": key(
     integer(1, 32),
     3,
-    "Transmissions without an answer until the session counts as dead.",
+    "Transmissions without an answer until the session counts as dead. More survives more loss.",
   ),
   "retransmit-exponential-backoff": key(
     boolean,
     true,
-    "Doubles the wait with every repetition.",
+    "Doubles the wait with every repetition: with 1s and 3, a session is dead after 7 s, else 3 s.",
   ),
   "keepalive-send-interval": key(
     duration(10),
     "1s",
-    "Between two KEEPALIVEs of an open session.",
+    "Between two KEEPALIVEs of an open session. By them a peer that restarted is noticed.",
   ),
   "keepalive-receive-timeout": key(
     duration(0),
     "60s",
-    "Silence after which a session is closed; 0 = never. Shorter notices a dead peer sooner.",
+    "Silence after which a session is closed; 0 = never. Shorter notices a dead peer sooner, and" +
+      " takes a busy one for dead.",
   ),
   "local-id": open(
     text(
       'ten octets in hexadecimal, such as "00:00:00:00:00:00:c0:00:02:01"',
       /^(?:[0-9A-Fa-f]{2}[:-]?){0,9}[0-9A-Fa-f]{2}$/,
     ),
-    "made from the machine",
+    "made from the node id and the hardware, so that copied SD cards differ",
     "00:00:00:00:00:00:c0:00:02:01",
     "Our id on the wire, ten octets; a shorter one is padded with zeros on the left.",
   ),
   "export-loopbacks": key(
     listOf(glob),
     [],
-    "Loopback interfaces whose addresses are announced too.",
+    'Loopback interfaces whose addresses are announced too, such as "lo".',
   ),
   "primary-address": key(
     listOf(text("an IP address", /^[0-9A-Fa-f.:]{2,45}$/)),
     [],
     "Addresses that are flagged as primary on their interface; without, the only one of its kind.",
   ),
+  "mpls-labels": key(
+    records<MplsLabels>({
+      prefix: text(
+        'an address of this computer with its prefix, such as "192.0.2.1/24"',
+        /^[0-9A-Fa-f.:]{2,45}\/\d{1,3}$/,
+      ),
+      labels: listOf(integer(0, 0xf_ffff)),
+    }),
+    [],
+    'MPLS labels of our addresses, outermost first: {prefix = "192.0.2.1/24", labels = [16001]}.' +
+      " They come on top of those that the kernel knows, and win over them.",
+  ),
   attributes: key(
     listOf(integer(0, 255)),
     [],
     "Attribute octets of OPEN, whose meaning is yours.",
   ),
-  "announce-scope": key(
+  "announce-scope": open(
     choice("interface", "all"),
+    '"interface", with compat = "lsoed" "all"',
     "interface",
     '"interface": the addresses of the session\'s interface. "all": those of every interface.',
   ),
@@ -110,38 +143,40 @@ export const lsoeRows = {
   "close-on-carrier-loss": key(
     boolean,
     false,
-    "Close sessions at once when the link loses its carrier, instead of by time-out.",
+    "Close sessions at once when the link loses its carrier, instead of by time-out. Notices a" +
+      " pulled cable at once; a link that blinks costs its sessions.",
   ),
   "reassembly-timeout": key(
     duration(10),
     "1s",
-    "How long fragments of a datagram wait for the rest. Longer takes more memory.",
+    "How long pieces of a PDU wait for the rest. Longer takes more memory.",
   ),
   "reorder-window": key(
     duration(0, 60_000),
     "100ms",
-    "How long a fragment that came too early is held.",
+    "Pieces older than this are dropped when a new first piece comes: its sender started over.",
   ),
   "mac-address-cache-timeout": key(
     duration(1_000),
     "300s",
-    "How long a MAC address without a session is remembered.",
+    "How long a MAC address without a session is remembered, to notice that it moved.",
   ),
   "hopeless-hold": key(
     duration(0),
     "60s",
-    "Pause after an error that will not mend by itself.",
+    "How long a peer is left alone after it refused us for good.",
   ),
   "max-datagram": key(
     integer(64, 65_535),
     1_500,
-    "Largest LSOE datagram, in bytes. Smaller fits small MTUs in fewer fragments.",
+    "Largest LSOE datagram, in bytes, where the interface's MTU allows it.",
   ),
   "report-rfc7752-url": open(
     url,
     "nothing is reported",
-    "http://192.0.2.1:8080/links",
-    "Where sessions and addresses are reported by HTTP POST, as JSON in the terms of RFC 7752.",
+    "http://192.0.2.1:8080/mutate",
+    "Where what peers announce is reported by HTTP POST, in the JSON of lsoed. A report that is not" +
+      " taken within 5 s is dropped.",
     ["report-url"],
   ),
 };
