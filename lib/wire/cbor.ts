@@ -14,7 +14,17 @@ export type Json = null | boolean | number | string | Json[] | { [key: string]: 
 /** Arrays and maps within each other, at the most. */
 export const MAX_CBOR_DEPTH = 64;
 
-const Major = { Unsigned: 0, Negative: 1, Text: 3, Array: 4, Map: 5, Other: 7 } as const;
+/** Major types (RFC 8949 §3.1). */
+export const Major = {
+  Unsigned: 0,
+  Negative: 1,
+  Bytes: 2,
+  Text: 3,
+  Array: 4,
+  Map: 5,
+  Tag: 6,
+  Other: 7,
+} as const;
 const FALSE = 0xf4, TRUE = 0xf5, NULL = 0xf6, FLOAT16 = 0xf9, FLOAT32 = 0xfa, FLOAT64 = 0xfb;
 
 /** Up to here a loop over ASCII is faster than a call to the text encoder or decoder. */
@@ -49,12 +59,12 @@ function writeValue(writer: ByteWriter, value: Json, depth: number): void {
   if (value === null) writer.u8(NULL);
   else if (typeof value === "boolean") writer.u8(value ? TRUE : FALSE);
   else if (typeof value === "number") writeNumber(writer, value);
-  else if (typeof value === "string") writeText(writer, value);
+  else if (typeof value === "string") writeCborText(writer, value);
   else if (typeof value !== "object") throw new RangeError(`${typeof value} is no JSON value`);
   else if (depth >= MAX_CBOR_DEPTH) {
     throw new RangeError(`a value nested deeper than ${MAX_CBOR_DEPTH} levels`);
   } else if (Array.isArray(value)) {
-    writeHead(writer, Major.Array, value.length);
+    writeCborHead(writer, Major.Array, value.length);
     for (const item of value) writeValue(writer, item, depth + 1);
   } else writeMap(writer, value, depth);
 }
@@ -75,9 +85,9 @@ function writeMap(writer: ByteWriter, map: { [key: string]: Json }, depth: numbe
       return x.length - y.length || compareBytes(x, y);
     });
   }
-  writeHead(writer, Major.Map, keys.length);
+  writeCborHead(writer, Major.Map, keys.length);
   for (const key of keys) {
-    writeText(writer, key);
+    writeCborText(writer, key);
     writeValue(writer, map[key] as Json, depth + 1);
   }
 }
@@ -93,21 +103,22 @@ function utf8(text: string): Uint8Array {
   return utf8Encoder.encode(text);
 }
 
-function writeText(writer: ByteWriter, text: string): void {
+/** A text item. @throws {RangeError} at unpaired surrogates. */
+export function writeCborText(writer: ByteWriter, text: string): void {
   if (text.length < SHORT_TEXT && isAscii(text)) {
-    writeHead(writer, Major.Text, text.length);
+    writeCborHead(writer, Major.Text, text.length);
     for (let i = 0; i < text.length; i++) writer.u8(text.charCodeAt(i));
     return;
   }
   const bytes = utf8(text);
-  writeHead(writer, Major.Text, bytes.length);
+  writeCborHead(writer, Major.Text, bytes.length);
   writer.put(bytes);
 }
 
 function writeNumber(writer: ByteWriter, value: number): void {
   if (Number.isSafeInteger(value)) {
-    if (value >= 0) writeHead(writer, Major.Unsigned, value);
-    else writeHead(writer, Major.Negative, -1 - value);
+    if (value >= 0) writeCborHead(writer, Major.Unsigned, value);
+    else writeCborHead(writer, Major.Negative, -1 - value);
   } else if (!Number.isFinite(value)) {
     throw new RangeError(`${value} is no JSON value`);
   } else if (Math.f16round(value) === value) {
@@ -123,7 +134,7 @@ function writeNumber(writer: ByteWriter, value: number): void {
 }
 
 /** Initial byte and argument (RFC 8949 §3), in the shortest form. */
-function writeHead(writer: ByteWriter, major: number, argument: number): void {
+export function writeCborHead(writer: ByteWriter, major: number, argument: number): void {
   const type = major << 5;
   if (argument < 24) writer.u8(type | argument);
   else if (argument < 0x100) writer.u8(type | 24).u8(argument);
