@@ -4,5 +4,14 @@
  *
  * @module
  */
+export * from "./announce.ts";
 export * from "./api.ts";
+export * from "./checksum.ts";
+export * from "./datagram.ts";
+export * from "./fragment.ts";
+export * from "./links.ts";
+export * from "./mac_cache.ts";
 export * from "./pdu.ts";
+export * from "./pdu_codec.ts";
+export * from "./reassembly.ts";
+export * from "./report.ts";
