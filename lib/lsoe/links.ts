@@ -56,13 +56,21 @@ export function linkChange(
 
 function sameLink(a: LinkView, b: LinkView): boolean {
   return a.session === b.session && a.localId === b.localId && a.remoteId === b.remoteId &&
-    samePairs(a.ipv4, b.ipv4) && samePairs(a.ipv6, b.ipv6) &&
-    a.labels.length === b.labels.length && a.labels.every((label, i) => label === b.labels[i]);
+    same(a.ipv4.map(pairKey), b.ipv4.map(pairKey)) &&
+    same(a.ipv6.map(pairKey), b.ipv6.map(pairKey)) &&
+    same(a.labels.map(String), b.labels.map(String));
 }
 
-function samePairs(a: readonly Pair[], b: readonly Pair[]): boolean {
-  return a.length === b.length &&
-    a.every(({ local, remote }, i) => local === b[i]?.local && remote === b[i]?.remote);
+/** Whether both hold the same, in whatever order: a list announced anew may be in another one. */
+function same(a: string[], b: string[]): boolean {
+  if (a.length !== b.length) return false;
+  a.sort();
+  b.sort();
+  return a.every((each, i) => each === b[i]);
+}
+
+function pairKey({ local, remote }: Pair): string {
+  return `${local} ${remote}`;
 }
 
 /**
@@ -88,7 +96,8 @@ function pairsOf(
       for (const local of locals ?? []) {
         if (pairs.size >= MAX_PAIRS) return [...pairs.values()];
         if (local === each.address) continue;
-        pairs.set(`${local} ${each.address}`, { local, remote: each.address });
+        const pair = { local, remote: each.address };
+        pairs.set(pairKey(pair), pair);
       }
     }
   }

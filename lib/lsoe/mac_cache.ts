@@ -62,9 +62,9 @@ export class MacCache {
     return this.#entries.get(mac)?.interfaceIndex;
   }
 
-  /** Its session closed. */
-  remove(mac: Mac): void {
-    this.#entries.delete(mac);
+  /** Its session on this interface closed. */
+  remove(interfaceIndex: number, mac: Mac): void {
+    if (this.interfaceOf(mac) === interfaceIndex) this.#entries.delete(mac);
   }
 
   /** The interface went down, or is gone. */

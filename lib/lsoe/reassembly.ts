@@ -45,6 +45,7 @@ interface Partial {
 /** Collects datagrams until they are PDUs. Memory is bounded however many senders there are. */
 export class Reassembly {
   readonly #timeout: number;
+  readonly #sweepInterval: number;
   readonly #reorderWindow: number;
   readonly #maxPartials: number;
   readonly #maxBytes: number;
@@ -61,6 +62,7 @@ export class Reassembly {
       throw new RangeError(`reassembly in ${maxBytes} bytes`);
     }
     this.#timeout = timeout;
+    this.#sweepInterval = Math.max(1, timeout / 2);
     this.#reorderWindow = reorderWindow;
     this.#maxPartials = maxPartials;
     this.#maxBytes = maxBytes;
@@ -112,7 +114,7 @@ export class Reassembly {
       return pdu.length >= PDU_HEADER && readU16(pdu, 1) === pdu.length ? pdu : undefined;
     }
     this.#makeRoom();
-    this.#sweepAt = Math.min(this.#sweepAt, now + this.#timeout / 2);
+    this.#sweepAt = Math.min(this.#sweepAt, now + this.#sweepInterval);
     return undefined;
   }
 
@@ -141,7 +143,7 @@ export class Reassembly {
       this.#expire(partial, now - this.#timeout);
       if (partial.slots.size === 0) this.#drop(partial);
     }
-    this.#sweepAt = this.#partials.size > 0 ? now + this.#timeout / 2 : Infinity;
+    this.#sweepAt = this.#partials.size > 0 ? now + this.#sweepInterval : Infinity;
   }
 
   #put(partial: Partial, number: number, slot: Slot): void {
