@@ -31,6 +31,8 @@ import { NATIVE_CONTEXT } from "./native_wire.ts";
 import type { NetworkKey } from "../wire/mod.ts";
 import type { Endpoint, NetworkConfig } from "./config.ts";
 import type { NetworkSecrets } from "./keys.ts";
+import { Invites } from "./invites.ts";
+import { type JoinOffer, serveJoin } from "./join_streams.ts";
 import { LeafStreams } from "./leaf_streams.ts";
 import type {
   CounterGroup,
@@ -67,6 +69,7 @@ export class NativeTransport implements NetworkTransport {
   readonly #streams = new Map<StreamId, SecureStream>();
   readonly #closing = new Set<Promise<void>>();
   readonly #abort = new AbortController();
+  readonly invites: Invites;
   #keys: readonly NetworkKey[];
   #connect: readonly Endpoint[];
   /** For addresses that answered to another key than our first: which one. */
@@ -83,6 +86,7 @@ export class NativeTransport implements NetworkTransport {
     this.#network = config.name;
     this.#keys = secrets.keys;
     this.#connect = config.connect;
+    this.invites = new Invites({ ...options, network: config.name });
     this.#sealer = new Sealer({
       keys: this.#keys,
       context: NATIVE_CONTEXT,
@@ -142,6 +146,7 @@ export class NativeTransport implements NetworkTransport {
       onFirst: (payload, purpose, remote) =>
         purpose === "leaf" ? leaves.first(payload, remote) : new Uint8Array(0),
       onStream: (stream) => this.#taken(stream),
+      invitations: this.invites,
       onProblem: (kind, remote, message) => {
         const host = kind === "half-open-dropped" ? "" : hostOf(remote);
         problems.note(`${this.#network}:${kind}:${host}`, `${remote} ${message}`);
@@ -311,7 +316,19 @@ export class NativeTransport implements NetworkTransport {
 
   #taken(stream: SecureStream): void {
     if (stream.purpose === "leaf") this.#leaves?.serve(stream);
+    else if (stream.purpose === "join") serveJoin(stream, this.invites, () => this.#offer());
     else this.#opened(stream, this.#endpointOf(stream), stream.remote);
+  }
+
+  #offer(): JoinOffer {
+    const { name, config: { port } } = this.#options;
+    return {
+      network: this.#network,
+      node: name,
+      port,
+      streamPort: this.#streamPort,
+      keys: this.#keys,
+    };
   }
 
   #opened(stream: SecureStream, endpoint: EndpointId, address: Address): void {

@@ -98,6 +98,7 @@ export class Network {
     });
     const nodeId = this.#nodeId();
     this.transport = transport({
+      name: around.name,
       config,
       secrets,
       nodeId,

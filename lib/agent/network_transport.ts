@@ -11,6 +11,7 @@ import type { InterfaceInfo } from "../net/mod.ts";
 import type { OwnDictionary } from "../state/mod.ts";
 import type { NetworkConfig } from "./config.ts";
 import type { Feed } from "./feed.ts";
+import type { Invites } from "./invites.ts";
 import type { NetworkSecrets } from "./keys.ts";
 import type { Problems } from "./problems.ts";
 
@@ -24,6 +25,8 @@ export function linkEndpoint({ index }: InterfaceInfo): EndpointId {
 
 /** What a transport is made of. */
 export interface TransportOptions {
+  /** The name of this node. */
+  readonly name: string;
   readonly config: NetworkConfig;
   readonly secrets: NetworkSecrets;
   readonly nodeId: NodeId;
@@ -65,6 +68,8 @@ export interface NetworkTransport extends DncpTransport {
   readonly usesLinks: boolean;
   /** TLVs of guests that are no entries, to be published with the own ones. */
   readonly guestTlvs: readonly Uint8Array[];
+  /** Where the network has a key to give out. */
+  readonly invites?: Invites;
   /** Whether an endpoint can run on the interface now. */
   canUse(info: InterfaceInfo): boolean;
   /**

@@ -7,12 +7,13 @@
  */
 import { AgentError, ExitCode, messageOf } from "../core/errors.ts";
 import { concat, WireError } from "../wire/bytes.ts";
-import type { NetworkKey } from "../wire/key.ts";
+import type { StreamKey } from "../wire/key.ts";
 import { HANDSHAKE_OVERHEAD, NoiseHandshake } from "../wire/noise.ts";
 import {
   decodePrefaceReply,
   encodeFrame,
   encodePreface,
+  type InviteState,
   type PrefaceReply,
   type Purpose,
 } from "../wire/preface.ts";
@@ -26,8 +27,8 @@ export interface DialOptions {
   /** A name or an address, without brackets. */
   readonly host: string;
   readonly port: number;
-  /** Not empty. */
-  readonly keys: readonly NetworkKey[];
+  /** Not empty. With purpose "join": the key of the invitation, alone. */
+  readonly keys: readonly StreamKey[];
   /** The key to try first. Default: 0. */
   readonly keyIndex?: number;
   readonly purpose: Purpose;
@@ -63,6 +64,22 @@ export class WrongKeyError extends AgentError {
     );
     this.address = address;
     this.theirs = theirs;
+  }
+}
+
+/** The node that was dialled does not take the invitation. Exit code 4. */
+export class InvitationError extends AgentError {
+  readonly why: InviteState;
+
+  constructor(address: string, why: InviteState) {
+    const told = {
+      unknown: "does not know this code; it may be from another node, or from before a restart",
+      used: "says that this code has been used already",
+      expired: "says that the time of this code is over",
+      withdrawn: "says that this code is no longer valid",
+    }[why];
+    super(`${address} ${told}; ask there for a new one: agent invite`, ExitCode.Refused);
+    this.why = why;
   }
 }
 
@@ -138,6 +155,7 @@ async function dialOnce(
       close(conn);
       return reply.keyIds;
     }
+    if (reply.status === "no-invitation") throw new InvitationError(address, reply.why);
     if (reply.status !== "go-on") throw refusal(reply.status, address);
     const firstPayload = await noise.readMessage(await reader.takeFrame(HANDSHAKE_OVERHEAD));
     if (deadline.signal.aborted) throw new EndOfStream("too late");

@@ -10,13 +10,18 @@
  */
 export * from "./address.ts";
 export { Complaints } from "./complaints.ts";
-export { type DialOptions, dialSecure, WrongKeyError } from "./dial.ts";
+export { type DialOptions, dialSecure, InvitationError, WrongKeyError } from "./dial.ts";
 export * from "./interfaces.ts";
 export * from "./labels.ts";
 export * from "./multicast.ts";
 export * from "./packets.ts";
 export * from "./sealed_multicast.ts";
-export { type ListenerProblem, type ListenOptions, SecureListener } from "./secure_listener.ts";
+export {
+  type Invitations,
+  type ListenerProblem,
+  type ListenOptions,
+  SecureListener,
+} from "./secure_listener.ts";
 export { HARD_CAP, HIGH_WATER, SecureStream, STALL_MS } from "./secure_stream.ts";
 export { canCarry, needsReopening, selectInterfaces } from "./select.ts";
 export * from "./stream_counters.ts";

@@ -6,13 +6,15 @@
  */
 import { messageOf } from "../core/errors.ts";
 import { concat, equalBytes, toHex, WireError } from "../wire/bytes.ts";
-import type { NetworkKey } from "../wire/key.ts";
+import type { NetworkKey, StreamKey } from "../wire/key.ts";
 import { HANDSHAKE_OVERHEAD, NoiseHandshake } from "../wire/noise.ts";
 import {
   decodePreface,
   encodeFrame,
+  encodeNoInvitation,
   encodePrefaceReply,
   encodeUnknownKey,
+  type InviteState,
   type Preface,
   PREFACE_BYTES,
   type Purpose,
@@ -27,6 +29,7 @@ import { newStreamCounters, type StreamCounters } from "./stream_counters.ts";
 /** What a connection did that led to no stream. */
 export type ListenerProblem =
   | "wrong-key"
+  | "no-invitation"
   | "not-an-agent"
   | "bad-handshake"
   | "handshake-timeout"
@@ -34,6 +37,14 @@ export type ListenerProblem =
   | "busy"
   | "accept-failed"
   | "answer-failed";
+
+/** Who knows the invitations that are out (docs/join.md). */
+export interface Invitations {
+  /** The key of the invitation with this id, 8 hexadecimal digits, or why it cannot be used now. */
+  find(id: string): StreamKey | InviteState;
+  /** Somebody named the invitation and did not hold its secret. */
+  wrongProof(id: string, remote: string): void;
+}
 
 /** What {@linkcode SecureListener.listen} wants to know. */
 export interface ListenOptions {
@@ -64,6 +75,8 @@ export interface ListenOptions {
   ) => Uint8Array | Promise<Uint8Array>;
   /** A stream is open. It reads once `onData` was called. */
   readonly onStream: (stream: SecureStream) => void;
+  /** Without them, streams of purpose "join" are refused. */
+  readonly invitations?: Invitations;
   /** For people; not more than one a minute of each kind. `remote`: `HOST:PORT`, or our own. */
   readonly onProblem: (kind: ListenerProblem, remote: string, message: string) => void;
 }
@@ -273,7 +286,9 @@ export class SecureListener {
     // A rotation may come while we wait for bytes.
     const keys = this.#keys;
     const prologue = await reader.take(PREFACE_BYTES);
-    const { purpose, keyId } = readPreface(prologue, keys);
+    const { purpose, keyId } = readPreface(prologue);
+    const invited = purpose === "join" ? this.#invitation(keyId) : undefined;
+    if (!invited) checkKnown(keyId, keys);
     let hello: Uint8Array;
     try {
       hello = await reader.takeFrame(HANDSHAKE_OVERHEAD);
@@ -281,7 +296,14 @@ export class SecureListener {
       if (error instanceof WireError) throw new Refused("bad-handshake", error.message);
       throw error;
     }
-    const { noise, firstPayload, keyIndex } = await readHello(hello, prologue, keyId, keys);
+    const candidates = invited ? [invited] : keys;
+    const answered = await readHello(hello, prologue, keyId, candidates);
+    if (!answered) {
+      if (!invited) throw new Refused("bad-handshake", "named our key, but does not hold it");
+      this.#options.invitations?.wrongProof(invited.id, remote);
+      throw new Refused("bad-handshake", "named an invitation, but does not hold its code");
+    }
+    const { noise, firstPayload, keyIndex } = answered;
     if (this.#streams >= this.#options.maxStreams) {
       throw new Refused(
         "busy",
@@ -304,6 +326,7 @@ export class SecureListener {
         dialled: false,
         remote,
         keyIndex,
+        ...(invited && { invitation: invited.id }),
         firstPayload,
         counters: this.counters,
         stallMs,
@@ -315,6 +338,21 @@ export class SecureListener {
     }
   }
 
+  #invitation(keyId: Uint8Array): StreamKey {
+    const found = this.#options.invitations?.find(toHex(keyId)) ?? "unknown";
+    if (typeof found !== "string") return found;
+    throw new Refused(
+      "no-invitation",
+      {
+        unknown: "tried to join with a code that this node did not give out",
+        used: "tried to join with a code that has been used already",
+        expired: "tried to join with a code whose time is over",
+        withdrawn: "tried to join with a code that is no longer valid",
+      }[found],
+      encodeNoInvitation(found),
+    );
+  }
+
   #count(kind: ListenerProblem): void {
     const { counters } = this;
     if (kind === "wrong-key") counters.wrongKey++;
@@ -324,8 +362,8 @@ export class SecureListener {
   }
 }
 
-/** Purpose and key of a client that goes on. */
-function readPreface(bytes: Uint8Array, keys: readonly NetworkKey[]) {
+/** Purpose and key of a client. */
+function readPreface(bytes: Uint8Array): { purpose: Purpose; keyId: Uint8Array } {
   let preface: Preface;
   try {
     preface = decodePreface(bytes);
@@ -339,23 +377,27 @@ function readPreface(bytes: Uint8Array, keys: readonly NetworkKey[]) {
       encodePrefaceReply("unknown-version"),
     );
   }
-  const { purpose, keyId } = preface;
-  if (!keys.some((key) => equalBytes(key.idBytes, keyId))) {
-    throw new Refused(
-      "wrong-key",
-      `has another key (${toHex(keyId)}, ours ${keys.map((key) => key.id).join(", ")})`,
-      encodeUnknownKey(keys.map((key) => key.idBytes)),
-    );
-  }
-  return { purpose, keyId };
+  return preface;
 }
 
-/** The handshake after its first message. Keys may share an id, so each that has it is tried. */
+function checkKnown(keyId: Uint8Array, keys: readonly NetworkKey[]): void {
+  if (keys.some((key) => equalBytes(key.idBytes, keyId))) return;
+  throw new Refused(
+    "wrong-key",
+    `has another key (${toHex(keyId)}, ours ${keys.map((key) => key.id).join(", ")})`,
+    encodeUnknownKey(keys.map((key) => key.idBytes)),
+  );
+}
+
+/**
+ * The handshake after its first message. Keys may share an id, so each that has it is tried.
+ * `undefined`: the other side holds none of them.
+ */
 async function readHello(
   hello: Uint8Array,
   prologue: Uint8Array,
   keyId: Uint8Array,
-  keys: readonly NetworkKey[],
+  keys: readonly StreamKey[],
 ) {
   for (const [keyIndex, key] of keys.entries()) {
     if (!equalBytes(key.idBytes, keyId)) continue;
@@ -366,7 +408,7 @@ async function readHello(
       if (!(error instanceof WireError)) throw error;
     }
   }
-  throw new Refused("bad-handshake", "named our key, but does not hold it");
+  return undefined;
 }
 
 /**

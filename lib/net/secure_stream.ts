@@ -39,6 +39,7 @@ export interface StreamParts {
   /** `HOST:PORT`. */
   readonly remote: string;
   readonly keyIndex: number;
+  readonly invitation?: string;
   readonly firstPayload: Uint8Array;
   readonly counters: StreamCounters;
   readonly stallMs: number;
@@ -57,6 +58,8 @@ export class SecureStream {
   readonly dialled: boolean;
   /** Which of our keys the other side shares. */
   readonly keyIndex: number;
+  /** A stream of purpose "join" that was taken: the id of the invitation that the other side holds. */
+  readonly invitation: string | undefined;
   /** What came with the other side's handshake message. */
   readonly firstPayload: Uint8Array;
   /** Those that were given to the dial or the listener. */
@@ -86,6 +89,7 @@ export class SecureStream {
     this.purpose = parts.purpose;
     this.dialled = parts.dialled;
     this.keyIndex = parts.keyIndex;
+    this.invitation = parts.invitation;
     this.firstPayload = parts.firstPayload;
     this.counters = parts.counters;
   }

@@ -19,11 +19,21 @@ const INFO_ID = ascii.encode("key id");
 const INFO_MULTICAST = ascii.encode("multicast");
 const INFO_STREAM = ascii.encode("stream psk");
 
+/** What a stream's handshake needs of a key: that of a network, or of an invitation to one. */
+export interface StreamKey {
+  /** What names it on the wire: 4 bytes. */
+  readonly idBytes: Uint8Array;
+  /** What names it to people: the same as 8 hexadecimal digits. */
+  readonly id: string;
+  /** The pre-shared key of the Noise handshake: 32 bytes. */
+  readonly streamPsk: Uint8Array;
+}
+
 /**
  * A network key and what is derived from it. Printing, logging or serialising one shows its id
  * only; {@linkcode NetworkKey.toText} alone gives the secret away.
  */
-export class NetworkKey {
+export class NetworkKey implements StreamKey {
   readonly #secret: Uint8Array;
   /** HKDF's pseudorandom key (RFC 5869 §2.2): all else is expanded from it. */
   readonly #root: Uint8Array;

@@ -8,7 +8,8 @@
  * ```
  *
  * The server answers with one status byte; behind "unknown key" stand a count and that many ids of
- * the keys that it does hold. After "go on", both sides send Noise messages, each behind its length
+ * the keys that it does hold, and behind "no invitation" one byte that says why not. With purpose
+ * "join" the key is that of an invitation (docs/join.md). After "go on", both sides send Noise messages, each behind its length
  * in 2 bytes. All of the client's preface is the prologue of the Noise handshake, so nobody on the
  * way can change it unnoticed. The answer is not authenticated: believe it only for telling people.
  *
@@ -26,9 +27,9 @@ export const MAX_TOLD_KEYS = 16;
 
 const MAGIC = Uint8Array.of(0xed, 0x61, 0x67, 0x74);
 const VERSION = 1;
-const PURPOSES = ["node", "leaf"] as const;
+const PURPOSES = ["node", "leaf", "join"] as const;
 
-/** What a client opens a stream for: to be a peer, or as a leafy guest. */
+/** What a client opens a stream for: to be a peer, as a leafy guest, or to join by an invitation. */
 export type Purpose = typeof PURPOSES[number];
 
 /** What a client says first. */
@@ -71,14 +72,20 @@ export type PrefaceReply =
   | { readonly status: "unknown-key"; readonly keyIds: readonly string[] }
   /** It has no room for another stream now. */
   | { readonly status: "busy" }
+  /** The invitation with this id is none that can be used now. */
+  | { readonly status: "no-invitation"; readonly why: InviteState }
   /** It does not speak this version. */
   | { readonly status: "unknown-version" };
 
-const STATUSES = ["go-on", "unknown-key", "busy", "unknown-version"] as const;
+const STATUSES = ["go-on", "unknown-key", "busy", "unknown-version", "no-invitation"] as const;
+const INVITE_STATES = ["unknown", "used", "expired", "withdrawn"] as const;
+
+/** Why there is no such invitation; `withdrawn` also where too many tried it with a wrong proof. */
+export type InviteState = typeof INVITE_STATES[number];
 
 /** A status that needs no more than its byte. */
 export function encodePrefaceReply(
-  status: Exclude<PrefaceReply["status"], "unknown-key">,
+  status: Exclude<PrefaceReply["status"], "unknown-key" | "no-invitation">,
 ): Uint8Array {
   return Uint8Array.of(STATUSES.indexOf(status));
 }
@@ -97,6 +104,11 @@ export function encodeUnknownKey(held: readonly Uint8Array[]): Uint8Array {
   return out;
 }
 
+/** "No invitation", and why not. */
+export function encodeNoInvitation(why: InviteState): Uint8Array {
+  return Uint8Array.of(STATUSES.indexOf("no-invitation"), INVITE_STATES.indexOf(why));
+}
+
 /**
  * The server's answer at the start of `bytes`, and how many bytes it took; `undefined` as long as
  * it is not there whole.
@@ -108,8 +120,15 @@ export function decodePrefaceReply(
   if (bytes.length < 1) return undefined;
   const status = STATUSES[bytes[0] as number];
   if (status === undefined) throw new WireError(`status ${bytes[0]} of a stream`, 0);
-  if (status !== "unknown-key") return { reply: { status }, length: 1 };
+  if (status !== "unknown-key" && status !== "no-invitation") {
+    return { reply: { status }, length: 1 };
+  }
   if (bytes.length < 2) return undefined;
+  if (status === "no-invitation") {
+    const why = INVITE_STATES[bytes[1] as number];
+    if (why === undefined) throw new WireError(`reason ${bytes[1]} of a refused invitation`, 1);
+    return { reply: { status, why }, length: 2 };
+  }
   const count = bytes[1] as number;
   if (count > MAX_TOLD_KEYS) throw new WireError(`${count} key ids`, 1);
   const length = 2 + KEY_ID_BYTES * count;

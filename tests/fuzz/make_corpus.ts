@@ -18,6 +18,7 @@ import {
   seal,
   TlvFormat,
 } from "../../lib/wire/mod.ts";
+import { encodeInvite } from "../../lib/wire/invite_messages.ts";
 import { CORPUS_CONTEXT, CORPUS_KEY } from "./targets.ts";
 
 const root = new URL("corpus/", import.meta.url);
@@ -137,7 +138,8 @@ write("preface", {
   leaf: encodePreface("leaf", id),
   "later-version": fromHex("ed6167740209aabbccdd"),
   "bad-magic": text("GET / HTTP"),
-  "bad-purpose": fromHex("ed6167740103aabbccdd"),
+  "bad-purpose": fromHex("ed6167740104aabbccdd"),
+  join: fromHex("ed6167740103aabbccdd"),
   "bad-short": encodePreface("node", id).slice(0, 9),
 });
 write("preface-reply", {
@@ -147,7 +149,9 @@ write("preface-reply", {
   "unknown-key": encodeUnknownKey([id, other.idBytes]),
   "no-key": encodeUnknownKey([]),
   "go-on-and-more": join(encodePrefaceReply("go-on"), random.bytes(20)),
-  "bad-status": fromHex("04"),
+  "bad-status": fromHex("05"),
+  "no-invitation": fromHex("0401"),
+  "bad-why": fromHex("0404"),
   "bad-count": fromHex("0111"),
 });
 write("frames", {
@@ -161,4 +165,28 @@ write("frames", {
   nothing: new Uint8Array(0),
   "bad-empty": fromHex("0000"),
   "bad-short": fromHex("000f"),
+});
+
+const offer = encodeInvite({
+  type: "offer",
+  network: "home",
+  node: "pi-1",
+  keyIds: ["01020304"],
+  port: 8_331,
+  streamPort: 8_331,
+});
+const keys = encodeInvite({ type: "keys", keys: [NetworkKey.fromBytes(new Uint8Array(32))] });
+write("invite", {
+  hello: encodeInvite({ type: "hello", name: "pi-2" }),
+  offer,
+  keys,
+  take: encodeInvite({ type: "take", claim: "0".repeat(32) }),
+  stored: encodeInvite({ type: "stored" }),
+  refuse: encodeInvite({ type: "refuse", message: "no" }),
+  all: join(offer, keys, encodeInvite({ type: "done" })),
+  part: offer.subarray(0, 9),
+  "bad-type": fromHex("09000001a0"),
+  "bad-long": fromHex("01ffffff"),
+  "bad-body": fromHex("0100000101"),
+  "bad-empty": fromHex("01000000"),
 });

@@ -6,6 +6,7 @@ import {
   decodePreface,
   decodePrefaceReply,
   encodeFrame,
+  encodeNoInvitation,
   encodePreface,
   encodePrefaceReply,
   encodeUnknownKey,
@@ -31,18 +32,22 @@ Deno.test("preface: the layout", () => {
 
 Deno.test("preface: what a client says, the server reads", () => {
   fc.assert(
-    fc.property(fc.constantFrom("node" as const, "leaf" as const), anyId, (purpose, keyId) => {
-      const bytes = encodePreface(purpose, keyId);
-      strictEqual(bytes.length, PREFACE_BYTES);
-      deepStrictEqual(decodePreface(bytes), { kind: "preface", purpose, keyId });
-    }),
+    fc.property(
+      fc.constantFrom(...(["node", "leaf", "join"] as const)),
+      anyId,
+      (purpose, keyId) => {
+        const bytes = encodePreface(purpose, keyId);
+        strictEqual(bytes.length, PREFACE_BYTES);
+        deepStrictEqual(decodePreface(bytes), { kind: "preface", purpose, keyId });
+      },
+    ),
   );
 });
 
 Deno.test("preface: a later version is told from garbage", () => {
   const later = fromHex("ed6167740799aabbccdd");
   deepStrictEqual(decodePreface(later), { kind: "unknown-version", version: 7 });
-  for (const hex of ["474554202f2048545450", "ed616774010001020304", "ed616774010301020304", ""]) {
+  for (const hex of ["474554202f2048545450", "ed616774010001020304", "ed616774010401020304", ""]) {
     throws(() => decodePreface(fromHex(hex)), WireError, hex);
   }
   const whole = encodePreface("node", id);
@@ -62,6 +67,10 @@ Deno.test("preface reply: every answer, also in pieces and with more behind it",
     [encodeUnknownKey(held), `0110${told.join("")}`, { status: "unknown-key", keyIds: told }],
     [encodePrefaceReply("busy"), "02", { status: "busy" }],
     [encodePrefaceReply("unknown-version"), "03", { status: "unknown-version" }],
+    [encodeNoInvitation("unknown"), "0400", { status: "no-invitation", why: "unknown" }],
+    [encodeNoInvitation("used"), "0401", { status: "no-invitation", why: "used" }],
+    [encodeNoInvitation("expired"), "0402", { status: "no-invitation", why: "expired" }],
+    [encodeNoInvitation("withdrawn"), "0403", { status: "no-invitation", why: "withdrawn" }],
   ] as const;
   for (const [bytes, hex, reply] of cases) {
     strictEqual(toHex(bytes), hex);
@@ -71,7 +80,7 @@ Deno.test("preface reply: every answer, also in pieces and with more behind it",
     deepStrictEqual(decodePrefaceReply(bytes), { reply, length: bytes.length });
     deepStrictEqual(decodePrefaceReply(concat([bytes, id])), { reply, length: bytes.length });
   }
-  for (const hex of ["04", "ff", "0111", "01ff"]) {
+  for (const hex of ["05", "0404", "ff", "0111", "01ff"]) {
     throws(() => decodePrefaceReply(fromHex(hex)), WireError);
   }
   throws(() => encodeUnknownKey([new Uint8Array(5)]), RangeError);
