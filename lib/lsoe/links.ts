@@ -58,7 +58,8 @@ function sameLink(a: LinkView, b: LinkView): boolean {
   return a.session === b.session && a.localId === b.localId && a.remoteId === b.remoteId &&
     same(a.ipv4.map(pairKey), b.ipv4.map(pairKey)) &&
     same(a.ipv6.map(pairKey), b.ipv6.map(pairKey)) &&
-    same(a.labels.map(String), b.labels.map(String));
+    // A label stack in another order leads elsewhere.
+    a.labels.length === b.labels.length && a.labels.every((label, i) => label === b.labels[i]);
 }
 
 /** Whether both hold the same, in whatever order: a list announced anew may be in another one. */
@@ -73,9 +74,7 @@ function pairKey({ local, remote }: Pair): string {
   return `${local} ${remote}`;
 }
 
-/**
- * Pairs of one family, each once. A list of ours meets only the peer's of the same type.
- */
+/** Pairs of one family, each once. A list of ours meets only the peer's of the same type. */
 function pairsOf(
   types: readonly (readonly [readonly Encapsulation[], readonly Encapsulation[]])[],
 ): Pair[] {
