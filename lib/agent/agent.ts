@@ -4,7 +4,7 @@
  * @module
  */
 import { AgentError, ExitCode, messageOf, monotonicClock, Scheduler } from "../core/mod.ts";
-import { type ApiServer, serveApi } from "../http/mod.ts";
+import { type ApiServer, type RestartHow, serveApi } from "../http/mod.ts";
 import { type InterfaceSource, PollingInterfaces } from "../net/mod.ts";
 import { openStore, type Store } from "../store/mod.ts";
 import type { Config } from "./config.ts";
@@ -14,6 +14,7 @@ import { loadSecrets } from "./keys.ts";
 import type { Log } from "./log.ts";
 import { Network, type Surroundings } from "./network.ts";
 import { Problems } from "./problems.ts";
+import { Program } from "./program.ts";
 import { ApiView } from "./api_view.ts";
 import { VERSION } from "./version.ts";
 
@@ -27,6 +28,8 @@ export interface AgentOptions {
   readonly tell: (line: string) => void;
   /** Default: polls the system. */
   readonly interfaces?: InterfaceSource;
+  /** Asked to start anew, by the local API. */
+  readonly restart?: (how: RestartHow) => void;
 }
 
 /** A running agent. */
@@ -41,6 +44,8 @@ export class Agent {
   readonly #gateway: Gateway;
   #config: Config;
   #api: ApiServer | undefined;
+  /** It takes part in all networks. */
+  #started = false;
   #unsubscribe: () => void = () => {};
   #carrierTimer: ReturnType<typeof setInterval> | undefined;
 
@@ -81,6 +86,12 @@ export class Agent {
       networks: this.networks,
       problems: this.problems,
       interfaces: () => this.#interfaces.current(),
+      program: new Program({
+        networks: this.networks,
+        interfaces: () => this.#interfaces.current(),
+        ready: () => this.#started,
+        restart: options.restart,
+      }),
       touched: () => this.scheduler.touch(),
     });
   }
@@ -153,6 +164,7 @@ export class Agent {
     this.scheduler.add(this.#gateway);
     this.#gateway.start();
     this.#unsubscribe = this.#interfaces.subscribe((all) => this.#followInterfaces(all));
+    this.#started = true;
   }
 
   #followInterfaces(all = this.#interfaces.current()): void {

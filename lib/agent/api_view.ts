@@ -12,6 +12,7 @@ import type {
   Metric,
   NodeRow,
   PeerRow,
+  ProgramApi,
   SetReceipt,
   StateEvent,
   StateQuery,
@@ -35,6 +36,7 @@ export interface ApiViewOptions {
   readonly networks: readonly Network[];
   readonly problems: Problems;
   readonly interfaces: () => InterfaceInfo[];
+  readonly program: ProgramApi;
   /** A machine was told something: its next wake may have moved. */
   readonly touched: () => void;
 }
@@ -43,8 +45,10 @@ export interface ApiViewOptions {
 export class ApiView implements AgentApi {
   readonly #options: ApiViewOptions;
   readonly #startedAt: number;
+  readonly program: ProgramApi;
 
   constructor(options: ApiViewOptions) {
+    this.program = options.program;
     this.#options = options;
     this.#startedAt = options.clock.now();
   }

@@ -5,6 +5,7 @@
  * @module
  */
 import { AgentError, type Clock, ExitCode } from "../core/mod.ts";
+import type { InviteRow } from "../http/program_api.ts";
 import type { Invitations } from "../net/mod.ts";
 import { InviteKey } from "../wire/invite.ts";
 import type { InviteState } from "../wire/preface.ts";
@@ -19,19 +20,6 @@ const MOST_PAST = 32;
 /** Longest and shortest life, in ms. */
 const LONGEST = 86_400_000;
 const SHORTEST = 1_000;
-
-/** What a person may know of an invitation: everything but its secret. */
-export interface InviteRow {
-  /** 8 hexadecimal digits. */
-  readonly id: string;
-  readonly network: string;
-  /** `taken`: the key was given out, and its receiver has not said yet that it is stored. */
-  readonly state: "open" | "taken" | "used" | "expired" | "withdrawn";
-  /** When it ends or ended: ISO 8601, UTC. */
-  readonly expires: string;
-  /** Who joined, or took the key: `pi-2 at 192.168.1.7`. */
-  readonly by?: string;
-}
 
 /** What the desk is made of. */
 export interface InvitesOptions {

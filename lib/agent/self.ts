@@ -14,3 +14,12 @@ export function selfCommand(args: readonly string[]): { command: string; args: s
     : ["--quiet"];
   return { command: Deno.execPath(), args: ["run", ...flags, "-A", main.href, ...args] };
 }
+
+/**
+ * The executable that a person started, and would replace to have another version; undefined where
+ * the program runs from a checkout or as a bundle. A self-extracting file tells it by
+ * `$AGENT_FILE`, because what runs then is the runtime that it has unpacked.
+ */
+export function selfFile(): string | undefined {
+  return Deno.env.get("AGENT_FILE") || (Deno.build.standalone ? Deno.execPath() : undefined);
+}

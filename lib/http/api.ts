@@ -7,6 +7,10 @@
  * @module
  */
 
+import type { ProgramApi } from "./program_api.ts";
+
+export type * from "./program_api.ts";
+
 /** A value as JSON knows it. At the top of a state entry `null` is excluded: there it means delete. */
 export type JsonValue = null | boolean | number | string | JsonValue[] | {
   [key: string]: JsonValue;
@@ -174,6 +178,7 @@ export interface MetricSample {
  * is: exit code 1 for an unknown network, 2 for a bad key or value, 4 for no room.
  */
 export interface AgentApi {
+  readonly program: ProgramApi;
   status(): StatusView;
   nodes(network?: string): NodeRow[];
   peers(network?: string): PeerRow[];

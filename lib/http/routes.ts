@@ -9,6 +9,7 @@ import { parseDuration } from "../core/duration.ts";
 import type { AgentApi, Entries, Metric, SetReceipt, StateQuery } from "./api.ts";
 import { asEntries, nullValue, readEntries, readJson } from "./body.ts";
 import { HttpError } from "./errors.ts";
+import { programRoutes } from "./program_routes.ts";
 import { CONTENT_TYPE, renderMetrics } from "./prometheus.ts";
 import type { Streams } from "./streams.ts";
 
@@ -28,7 +29,8 @@ export interface Rooms {
   metrics(): Metric[];
 }
 
-interface Route {
+/** One row of the table. */
+export interface Route {
   readonly method: "GET" | "PUT" | "POST" | "DELETE";
   /** Ends in `/` where something follows. */
   readonly path: string;
@@ -134,6 +136,7 @@ export const routes: readonly Route[] = [
       return json({ lease: lease.id, ...lease.receipt });
     },
   },
+  ...programRoutes,
 ];
 
 function get(path: string, parameters: readonly string[], answer: Route["answer"]): Route {

@@ -11,6 +11,7 @@ import {
   type Entries,
   type Lease,
   type Metric,
+  type ProgramApi,
   serveApi,
   type ServeOptions,
   type SetReceipt,
@@ -38,6 +39,19 @@ export class FakeAgent implements AgentApi {
   /** Thrown by the next call that changes something. */
   refusal: Error | undefined;
   openLeases = 0;
+  readonly program: ProgramApi = {
+    invite: (network, options) => {
+      this.#check(network);
+      this.calls.push(["invite", network, options]);
+      const expires = AT;
+      const code = "192.0.2.1/SECRET";
+      return { id: "01020304", network: "home", expires, code, line: `agent join ${code}` };
+    },
+    invites: () => [{ id: "01020304", network: "home", state: "open", expires: AT }],
+    revokeInvite: (id) => id === "01020304",
+    view: () => ({ version: "0.1.0", pid: 1, args: ["run"], boot: "b", ready: true }),
+    restart: (how) => void this.calls.push(["restart", how]),
+  };
 
   status(): StatusView {
     return {
