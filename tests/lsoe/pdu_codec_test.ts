@@ -72,6 +72,17 @@ Deno.test("faults are told where they stand", () => {
   }
 });
 
+Deno.test("an OPEN with authentication decodes: to refuse it is for the session to do", () => {
+  const pdu = decodePdu(fromHex("0100180102030500000000000000000b02000004deadbeef"));
+  assert.deepEqual(pdu, {
+    type: 1,
+    nonce: 0x01020305,
+    id: fromHex("00000000000000000b02"),
+    attributes: new Uint8Array(0),
+    authentication: fromHex("deadbeef"),
+  });
+});
+
 Deno.test("a count alone allocates nothing", () => {
   for (const type of [4, 5, 6, 7]) {
     assert.throws(() => decodePdu(Uint8Array.of(type, 0, 5, 0xff, 0xff)), /65535 encapsulations/);
