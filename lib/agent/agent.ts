@@ -5,13 +5,16 @@
  */
 import { AgentError, ExitCode, messageOf, monotonicClock, Scheduler } from "../core/mod.ts";
 import { type ApiServer, type RestartHow, serveApi } from "../http/mod.ts";
-import { type InterfaceSource, PollingInterfaces } from "../net/mod.ts";
+import type { InterfaceSource, LabelSource, PacketSystem } from "../net/mod.ts";
 import { openStore, type Store } from "../store/mod.ts";
 import type { Config } from "./config.ts";
 import { readSecret } from "./config_keys.ts";
 import { Gateway } from "./gateway.ts";
+import { InterfaceEvents } from "./interface_events.ts";
+import { type Kernel, openKernel } from "./kernel.ts";
 import { loadSecrets } from "./keys.ts";
 import type { Log } from "./log.ts";
+import { LsoeService } from "./lsoe.ts";
 import { Network, type Surroundings } from "./network.ts";
 import { Problems } from "./problems.ts";
 import { Program } from "./program.ts";
@@ -26,8 +29,11 @@ export interface AgentOptions {
   readonly log: Log;
   /** Lines for the person who started a new network. */
   readonly tell: (line: string) => void;
-  /** Default: polls the system. */
+  /** Default: those of the kernel. */
   readonly interfaces?: InterfaceSource;
+  /** With `interfaces`: raw Ethernet and labels of the same kernel. */
+  readonly packets?: PacketSystem;
+  readonly labels?: LabelSource;
   /** Asked to start anew, by the local API. */
   readonly restart?: (how: RestartHow) => void;
 }
@@ -40,14 +46,16 @@ export class Agent {
   readonly #log: Log;
   readonly #store: Store;
   readonly #interfaces: InterfaceSource;
+  /** `undefined` where the interfaces come from elsewhere. */
+  readonly #kernel: Kernel | undefined;
   readonly #view: ApiView;
   readonly #gateway: Gateway;
+  readonly #lsoe: LsoeService;
   #config: Config;
   #api: ApiServer | undefined;
   /** It takes part in all networks. */
   #started = false;
   #unsubscribe: () => void = () => {};
-  #carrierTimer: ReturnType<typeof setInterval> | undefined;
 
   private constructor(options: AgentOptions, store: Store) {
     const { config, log } = options;
@@ -78,7 +86,20 @@ export class Agent {
       problems: this.problems,
       touched: () => this.scheduler.touch(),
     });
-    this.#interfaces = options.interfaces ?? new PollingInterfaces();
+    this.#kernel = options.interfaces ? undefined : openKernel(this.problems, onFault);
+    this.#interfaces = options.interfaces ?? this.#kernel!.interfaces;
+    this.#lsoe = new LsoeService({
+      networks: this.networks,
+      clock,
+      scheduler: this.scheduler,
+      log,
+      problems: this.problems,
+      randomBytes: around.randomBytes,
+      onFault,
+      packets: () => options.packets ?? kernelPackets(this.#kernel, onFault),
+      interfaces: () => this.#interfaces.current(),
+      labels: options.labels ?? this.#kernel?.labels,
+    });
     this.#view = new ApiView({
       name: config.agent.name,
       version: VERSION,
@@ -86,6 +107,8 @@ export class Agent {
       networks: this.networks,
       problems: this.problems,
       interfaces: () => this.#interfaces.current(),
+      interfaceEvents: new InterfaceEvents(this.#interfaces, () => clock.wall(), onFault),
+      lsoe: this.#lsoe,
       program: new Program({
         networks: this.networks,
         interfaces: () => this.#interfaces.current(),
@@ -125,7 +148,7 @@ export class Agent {
     return this.#api?.socket;
   }
 
-  /** Take over what can change while running: keys, `connect`, the log level. */
+  /** Take over what can change while running: keys, `connect`, `[lsoe]`, the log level. */
   reload(config: Config): void {
     this.#log.level = config.agent.logLevel;
     for (const network of this.networks) {
@@ -135,19 +158,21 @@ export class Agent {
       network.followInterfaces(this.#interfaces.current());
     }
     this.#gateway.start();
+    void this.#lsoe.configure(config.lsoe);
     this.#config = config;
     this.#log.notice("the config was read again");
   }
 
   /** Leave all networks and let go of everything. */
   async stop(): Promise<void> {
-    clearInterval(this.#carrierTimer);
+    await this.#lsoe.stop();
     this.#unsubscribe();
     this.#interfaces.close();
     this.#gateway.stop();
     this.scheduler.stop();
     await this.#api?.close();
     await Promise.all(this.networks.map((network) => network.stop()));
+    await this.#kernel?.close();
     this.#store.close();
   }
 
@@ -163,24 +188,31 @@ export class Agent {
     for (const network of this.networks) network.start(interfaces);
     this.scheduler.add(this.#gateway);
     this.#gateway.start();
-    this.#unsubscribe = this.#interfaces.subscribe((all) => this.#followInterfaces(all));
+    this.#unsubscribe = this.#interfaces.subscribe((all) => {
+      for (const network of this.networks) network.followInterfaces(all);
+      this.#lsoe.followInterfaces(all);
+    });
+    this.scheduler.add(this.#lsoe);
+    await this.#lsoe.configure(this.#config.lsoe);
     this.#started = true;
-  }
-
-  #followInterfaces(all = this.#interfaces.current()): void {
-    for (const network of this.networks) network.followInterfaces(all);
-    const waiting = this.networks.some((network) => network.waitsForCarrier);
-    if (waiting) this.#carrierTimer ??= setInterval(() => this.#followInterfaces(), 1_000);
-    else {
-      clearInterval(this.#carrierTimer);
-      this.#carrierTimer = undefined;
-    }
   }
 
   #fault(error: unknown): void {
     this.problems.note(FAULT_KEY, `a fault of this program: ${messageOf(error)}; please report it`);
     if (error instanceof Error && error.stack) this.#log.debug(error.stack);
   }
+}
+
+/** Loaded when it is needed: most agents do not speak raw Ethernet. */
+async function kernelPackets(
+  kernel: Kernel | undefined,
+  onFault: (error: unknown) => void,
+): Promise<PacketSystem> {
+  if (kernel?.poller === undefined) {
+    throw new AgentError("libc cannot be called here", ExitCode.Refused);
+  }
+  const { KernelPackets } = await import("../../ffi/packet_socket.ts");
+  return new KernelPackets(kernel.poller, onFault);
 }
 
 function makeStateDir(path: string): void {

@@ -55,6 +55,11 @@ interface Link {
   downSince: number | undefined;
 }
 
+/** When an interface that cannot carry is given up, in monotonic ms. */
+function graceEnd({ downSince }: Link): number {
+  return downSince === undefined ? Infinity : downSince + CARRIER_GRACE;
+}
+
 /** A running network. */
 export class Network {
   readonly config: NetworkConfig;
@@ -70,6 +75,13 @@ export class Network {
   readonly #announced: readonly Uint8Array[];
   readonly #feed: Feed;
   readonly #links = new Map<string, Link>();
+  /** What is there, as last told. */
+  #interfaces: readonly InterfaceInfo[] = [];
+  /** Wakes when the grace of an interface without a carrier ends. */
+  readonly #grace = {
+    nextWake: () => Math.min(...[...this.#links.values()].map(graceEnd)),
+    wake: () => this.followInterfaces(this.#interfaces),
+  };
   readonly #startedAt: number;
   /** What was kept on disk is in the dictionary again. */
   #complete = false;
@@ -176,6 +188,7 @@ export class Network {
     this.#publish();
     scheduler.add(this.machine);
     scheduler.add(this.own);
+    scheduler.add(this.#grace);
     this.followInterfaces(interfaces);
   }
 
@@ -183,6 +196,7 @@ export class Network {
   async stop(): Promise<void> {
     this.#around.scheduler.remove(this.machine);
     this.#around.scheduler.remove(this.own);
+    this.#around.scheduler.remove(this.#grace);
     this.#feed((now) => this.machine.leave(now));
     await this.transport.stop();
   }
@@ -196,17 +210,15 @@ export class Network {
 
   /** Make the endpoints fit the interfaces that are there now. */
   followInterfaces(all: readonly InterfaceInfo[]): void {
+    this.#interfaces = all;
     const now = this.#around.clock.now();
-    const wanted = new Map(
-      interfacesOf(this.#config.interfaces, all).map((
-        info,
-      ) => [`${info.name}/${info.index}`, info]),
-    );
+    const chosen = interfacesOf(this.#config.interfaces, all);
+    const wanted = new Map(chosen.map((info) => [`${info.name}/${info.index}`, info]));
     for (const [key, link] of this.#links) {
       const info = wanted.get(key);
       if (info && this.transport.canUse(info)) continue;
       link.downSince ??= now;
-      if (!info || now - link.downSince >= CARRIER_GRACE) this.#removeLink(key, link);
+      if (!info || now >= graceEnd(link)) this.#removeLink(key, link);
     }
     for (const [key, info] of wanted) {
       if (!this.transport.canUse(info)) continue;
@@ -219,11 +231,7 @@ export class Network {
       if (needsReopening(link.info, info)) this.transport.reopenLink(link.endpoint, info);
       link.info = info;
     }
-  }
-
-  /** Whether an interface has lost its carrier and its grace still runs. */
-  get waitsForCarrier(): boolean {
-    return [...this.#links.values()].some((link) => link.downSince !== undefined);
+    this.#around.scheduler.touch();
   }
 
   /** Why the picture may be partial now; empty where it is whole. */

@@ -17,6 +17,7 @@ const MOST = 64;
 
 interface Problem {
   message: string;
+  lasts: boolean;
   lastSeen: number;
   lastLogged: number;
   sinceLogged: number;
@@ -39,18 +40,22 @@ export class Problems {
     this.#now = now;
   }
 
-  /** Note a problem. `key` says which one it is, `message` what to show: what, where, what to do. */
-  note(key: string, message: string): void {
+  /**
+   * Note a problem. `key` says which one it is, `message` what to show: what, where, what to do.
+   * One that `lasts` is a problem until it is cleared; others are, until they are not seen for a while.
+   */
+  note(key: string, message: string, { lasts = false } = {}): void {
     const now = this.#now();
     this.total++;
     const known = this.#problems.get(key);
     if (!known) {
       this.#makeRoom();
-      this.#problems.set(key, { message, lastSeen: now, lastLogged: now, sinceLogged: 0 });
+      this.#problems.set(key, { message, lasts, lastSeen: now, lastLogged: now, sinceLogged: 0 });
       this.#announce(now, message);
       return;
     }
     known.message = message;
+    known.lasts = lasts;
     known.lastSeen = now;
     known.sinceLogged++;
     if (now - known.lastLogged < LOG_AGAIN) return;
@@ -64,10 +69,11 @@ export class Problems {
     this.#problems.delete(key);
   }
 
-  /** Messages of what was seen in the last minutes, the latest first. */
+  /** Messages of what lasts, and of what was seen in the last minutes; the latest first. */
   current(): string[] {
     const oldest = this.#now() - OVER_AFTER;
-    return [...this.#problems.values()].filter((problem) => problem.lastSeen >= oldest)
+    return [...this.#problems.values()]
+      .filter((problem) => problem.lasts || problem.lastSeen >= oldest)
       .sort((a, b) => b.lastSeen - a.lastSeen).map((problem) => problem.message);
   }
 
@@ -86,6 +92,7 @@ export class Problems {
     if (this.#problems.size < MOST) return;
     let oldest: [string, Problem] | undefined;
     for (const entry of this.#problems) {
+      if (entry[1].lasts) continue;
       if (!oldest || entry[1].lastSeen < oldest[1].lastSeen) oldest = entry;
     }
     if (oldest) this.#problems.delete(oldest[0]);

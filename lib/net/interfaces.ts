@@ -32,7 +32,7 @@ export interface InterfaceSource {
   close(): void;
 }
 
-/** Where {@linkcode PollingInterfaces} looks. Tests bring their own. */
+/** Where {@linkcode readInterfaces} looks. Tests bring their own. */
 export interface SystemView {
   addresses(): Deno.NetworkInterfaceInfo[];
   /** The text of a file below `/proc` or `/sys`; throws where there is none. */
@@ -44,9 +44,6 @@ const thisSystem: SystemView = {
   read: (path) => Deno.readTextFileSync(path),
 };
 
-/** How often the interfaces are looked at, in milliseconds: a look costs a quarter of one. */
-const POLL_MS = 2_000;
-
 /** Kernel flags (`linux/if.h`), and the kind of Ethernet (`linux/if_arp.h`). */
 const IFF_UP = 0x1;
 const IFF_LOOPBACK = 0x8;
@@ -54,54 +51,24 @@ const ARPHRD_ETHER = 1;
 /** Address flag (`linux/if_addr.h`): duplicate address detection still runs, so it cannot be bound. */
 const IFA_F_TENTATIVE = 0x40;
 
-/** Looks again and again, while somebody listens. */
-export class PollingInterfaces implements InterfaceSource {
-  readonly #system: SystemView;
-  readonly #every: number;
-  readonly #listeners = new Set<(all: InterfaceInfo[]) => void>();
-  #timer: ReturnType<typeof setInterval> | undefined;
-  /** The list last seen, as text. */
-  #last = "";
+/** The interfaces as they were once: for where the kernel does not tell of changes. */
+export class FixedInterfaces implements InterfaceSource {
+  readonly #all: readonly InterfaceInfo[];
 
-  constructor(options: { readonly everyMs?: number; readonly system?: SystemView } = {}) {
-    this.#system = options.system ?? thisSystem;
-    this.#every = options.everyMs ?? POLL_MS;
+  constructor(all: readonly InterfaceInfo[] = readInterfaces()) {
+    this.#all = all;
   }
 
   current(): InterfaceInfo[] {
-    return readInterfaces(this.#system);
+    return [...this.#all];
   }
 
-  subscribe(listener: (all: InterfaceInfo[]) => void): () => void {
-    this.#listeners.add(listener);
-    if (this.#timer === undefined) {
-      this.#last = JSON.stringify(this.current());
-      this.#timer = setInterval(() => this.poll(), this.#every);
-    }
-    return () => {
-      this.#listeners.delete(listener);
-      if (this.#listeners.size === 0) this.#stop();
-    };
+  /** Nothing ever changes. */
+  subscribe(): () => void {
+    return () => {};
   }
 
-  /** Looks now. Listeners are called only if something changed. */
-  poll(): void {
-    const all = this.current();
-    const text = JSON.stringify(all);
-    if (text === this.#last) return;
-    this.#last = text;
-    for (const listener of [...this.#listeners]) listener(all);
-  }
-
-  close(): void {
-    this.#listeners.clear();
-    this.#stop();
-  }
-
-  #stop(): void {
-    clearInterval(this.#timer);
-    this.#timer = undefined;
-  }
+  close(): void {}
 }
 
 /**

@@ -2,9 +2,9 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import {
   canCarry,
+  FixedInterfaces,
   type InterfaceInfo,
   needsReopening,
-  PollingInterfaces,
   readInterfaces,
   selectInterfaces,
   type SystemView,
@@ -164,41 +164,16 @@ Deno.test("interfaces: this computer has a loopback that is up", () => {
   ok(lo.addresses.some((cidr) => cidr === "127.0.0.1/8" || cidr === "::1/128"));
 });
 
-Deno.test("interfaces: listeners hear of changes, and only of those", () => {
+Deno.test("interfaces: where nobody tells of changes, they stay as they were", () => {
   const computer = pi();
-  const source = new PollingInterfaces({ system: computer, everyMs: 3_600_000 });
-  const heard: string[][] = [];
-  const stop = source.subscribe((all) => heard.push(all.map(({ name }) => name)));
-  const states: boolean[] = [];
-  source.subscribe((all) => states.push(all[2]!.running));
-  source.poll();
-  source.poll();
-  deepStrictEqual(heard, []);
-  computer.sys("wlan0", { flags: "0x1003", operstate: "up" });
-  source.poll();
-  source.poll();
-  strictEqual(heard.length, 1);
-  deepStrictEqual(states, [true]);
-  stop();
-  computer.sys("wlan0", { operstate: "dormant" });
-  source.poll();
-  strictEqual(heard.length, 1);
-  deepStrictEqual(states, [true, false]);
+  const source = new FixedInterfaces(readInterfaces(computer));
+  source.subscribe();
+  computer.list = [];
+  deepStrictEqual(source.current().map(({ name }) => name), ["lo", "eth0", "wlan0", "docker0"]);
+  source.current().pop();
+  strictEqual(source.current().length, 4);
   source.close();
-  computer.sys("wlan0", { operstate: "up" });
-  source.poll();
-  strictEqual(states.length, 2);
-});
-
-Deno.test("interfaces: polling goes on by itself while somebody listens", async () => {
-  const computer = pi();
-  const source = new PollingInterfaces({ system: computer, everyMs: 1 });
-  await new Promise<void>((resolve) => {
-    source.subscribe((all) => all.length === 3 && resolve());
-    computer.list = computer.list.filter(({ name }) => name !== "docker0");
-    computer.files.set("/proc/net/dev", computer.read("/proc/net/dev").replace(/docker0.*\n/, ""));
-  });
-  source.close();
+  ok(new FixedInterfaces().current().some(({ loopback }) => loopback));
 });
 
 const info = (name: string, more: Partial<InterfaceInfo> = {}): InterfaceInfo => ({

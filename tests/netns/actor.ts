@@ -3,6 +3,8 @@
  * object a line: commands come in on stdin, each is answered on stdout; what happens in between is
  * told as it comes. `Actor` in `actor_client.ts` is the other side.
  */
+import { KernelInterfaces } from "../../ffi/netlink.ts";
+import { Poller } from "../../ffi/poller.ts";
 import { messageOf } from "../../lib/core/mod.ts";
 import {
   dialSecure,
@@ -10,7 +12,6 @@ import {
   type MulticastLink,
   needsReopening,
   openMulticastLink,
-  PollingInterfaces,
   readInterfaces,
   SecureListener,
   type SecureStream,
@@ -51,7 +52,11 @@ function take(stream: SecureStream): void {
 
 /** Keeps the links of these interfaces open as they come and go, as an agent does. */
 function follow(names: readonly string[]): void {
-  const source = new PollingInterfaces({ everyMs: 50 });
+  const onError = (error: unknown) => say({ event: "problem", message: messageOf(error) });
+  const source = new KernelInterfaces({
+    poller: new Poller(onError),
+    onProblem: (message) => say({ event: "problem", message: message ?? "followed again" }),
+  });
   const update = async (all: InterfaceInfo[]) => {
     for (const name of names) {
       const now = all.find((info) => info.name === name);
