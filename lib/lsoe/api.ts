@@ -129,6 +129,7 @@ export interface LinkView {
 /** What happened, for the event stream, the log and the shared state. */
 export type LsoeEvent =
   | { readonly kind: "opened"; readonly session: SessionView }
+  /** `session` as it was, also where it never was open. */
   | { readonly kind: "closed"; readonly session: SessionView; readonly reason: string }
   /** The peer announced another list. */
   | { readonly kind: "learned"; readonly session: SessionView; readonly type: EncapsulationType }
@@ -148,13 +149,34 @@ export type LsoeEvent =
     readonly ack: AckPdu;
   }
   /** A peer is refused for `hopeless-hold`: an operator has to look. */
-  | { readonly kind: "hopeless"; readonly mac: string; readonly interface: string };
+  | { readonly kind: "hopeless"; readonly mac: string; readonly interface: string }
+  /** Frames of this station are not taken, and why. Of each station told at most once a minute. */
+  | {
+    readonly kind: "rejected";
+    readonly mac: string;
+    readonly interface: string;
+    readonly reason: string;
+  }
+  /** So many of our own entries, the last ones, do not fit into a PDU of this interface. */
+  | {
+    readonly kind: "listCut";
+    readonly interface: string;
+    readonly type: EncapsulationType;
+    readonly left: number;
+  }
+  /** A hook threw. */
+  | {
+    readonly kind: "hookFailed";
+    readonly hook: "ack" | "vendor" | "sign" | "verify";
+    readonly error: unknown;
+  };
 
 /** Where the machine's output goes. Calls must not call back into the machine. */
 export interface LsoeOutput {
-  /** The datagrams of one PDU, back to back. */
+  /** The datagrams of one PDU, back to back. They may be sent again: not to be changed. */
   send(interfaceIndex: number, destination: Mac, datagrams: readonly Uint8Array[]): void;
   join(interfaceIndex: number, group: Mac): void;
+  /** For each that was joined, also where the interface is gone already. */
   leave(interfaceIndex: number, group: Mac): void;
   report(report: Report): void;
   event(event: LsoeEvent): void;
@@ -184,6 +206,8 @@ export interface LsoeCounters {
   /** Frames refused because a table was full or a peer too fast. */
   refused: number;
   retransmissions: number;
+  hookFailures: number;
+  /** Those that became open; of these, {@linkcode sessionsClosed} are so no longer. */
   sessionsOpened: number;
   sessionsClosed: number;
 }

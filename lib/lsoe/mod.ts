@@ -15,3 +15,5 @@ export * from "./pdu.ts";
 export * from "./pdu_codec.ts";
 export * from "./reassembly.ts";
 export * from "./report.ts";
+export { Lsoe, type LsoeOptions, type LsoeSizes } from "./machine.ts";
+export { MAX_SESSIONS } from "./sessions.ts";
