@@ -7,8 +7,12 @@ import { AgentError, type Clock, ExitCode } from "../core/mod.ts";
 import type {
   AgentApi,
   Entries,
+  InterfaceEvent,
   InterfaceRow,
   Lease,
+  LinkRow,
+  LsoeEventRow,
+  LsoeSessionRow,
   Metric,
   NodeRow,
   PeerRow,
@@ -24,6 +28,10 @@ import { decodeTlvs, tlvName } from "../dncp/mod.ts";
 import type { InterfaceInfo } from "../net/mod.ts";
 import { type StateChange, toStateJson } from "../state/mod.ts";
 import { toHex } from "../wire/mod.ts";
+import { type InterfaceEvents, interfaceRow } from "./interface_events.ts";
+import type { LsoeService } from "./lsoe.ts";
+import { LINKS_PREFIX, LSOE_ID_KEY } from "./lsoe_entry.ts";
+import { cablesOf } from "./lsoe_graph.ts";
 import { metricsOf } from "./metrics.ts";
 import type { Network } from "./network.ts";
 import type { Problems } from "./problems.ts";
@@ -37,6 +45,8 @@ export interface ApiViewOptions {
   readonly problems: Problems;
   readonly interfaces: () => InterfaceInfo[];
   readonly program: ProgramApi;
+  readonly interfaceEvents: Pick<InterfaceEvents, "subscribe">;
+  readonly lsoe: Pick<LsoeService, "sessions" | "subscribe" | "figures">;
   /** A machine was told something: its next wake may have moved. */
   readonly touched: () => void;
 }
@@ -113,10 +123,24 @@ export class ApiView implements AgentApi {
   }
 
   interfaces(): InterfaceRow[] {
-    return this.#options.interfaces().map(({ loopback: _, ethernet: __, addresses, ...rest }) => ({
-      ...rest,
-      addresses: [...addresses],
-    }));
+    return this.#options.interfaces().map(interfaceRow);
+  }
+
+  subscribeInterfaces(listener: (event: InterfaceEvent) => void): () => void {
+    return this.#options.interfaceEvents.subscribe(listener);
+  }
+
+  links(network?: string): LinkRow[] {
+    const { view } = this.#network(network);
+    return cablesOf(view.get({ prefix: LINKS_PREFIX, keys: [LSOE_ID_KEY] }));
+  }
+
+  lsoeSessions(): LsoeSessionRow[] {
+    return this.#options.lsoe.sessions();
+  }
+
+  subscribeLsoe(listener: (event: LsoeEventRow) => void): () => void {
+    return this.#options.lsoe.subscribe(listener);
   }
 
   state({ network, node, prefix, keys }: StateQuery): StateTree {
@@ -202,6 +226,7 @@ export class ApiView implements AgentApi {
       version: this.#options.version,
       uptimeSeconds: this.#uptime(),
       problems: this.#options.problems.total,
+      lsoe: this.#options.lsoe.figures(),
     });
   }
 

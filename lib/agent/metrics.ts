@@ -4,6 +4,7 @@
  * @module
  */
 import type { Metric } from "../http/api.ts";
+import type { LsoeFigures } from "./lsoe.ts";
 import type { Network } from "./network.ts";
 
 /** What is counted besides the networks. */
@@ -11,6 +12,8 @@ export interface AgentFigures {
   readonly version: string;
   readonly uptimeSeconds: number;
   readonly problems: number;
+  /** Absent where LSOE does not run. */
+  readonly lsoe: LsoeFigures | undefined;
 }
 
 /** `fooBar` → `foo_bar`. */
@@ -81,6 +84,44 @@ export function metricsOf(networks: readonly Network[], agent: AgentFigures): Me
         ({ transport }) => transport.counters.find(({ name }) => name === group)?.counts(),
       )
     ),
+    ...(agent.lsoe === undefined ? [] : lsoeMetrics(agent.lsoe)),
+  ];
+}
+
+function lsoeMetrics({ counters, sessions, sendErrors, reports }: LsoeFigures): Metric[] {
+  const family = (
+    name: string,
+    help: string,
+    type: Metric["type"],
+    label: string,
+    values: Iterable<[string, number]>,
+  ): Metric => ({
+    name: `agent_lsoe_${name}`,
+    help,
+    type,
+    samples: Array.from(values, ([key, value]) => ({ labels: { [label]: key }, value })),
+  });
+  return [
+    ...Object.entries(counters).map(([name, value]) => {
+      const words = snake(name);
+      const help = `LSOE: ${words.replaceAll("_", " ")}.`;
+      return single(`agent_lsoe_${words}_total`, help, "counter", value);
+    }),
+    family("sessions", "LSOE sessions, by state.", "gauge", "state", Object.entries(sessions)),
+    family(
+      "send_errors_total",
+      "LSOE PDUs that could not be sent, by the kernel's word.",
+      "counter",
+      "error",
+      sendErrors,
+    ),
+    ...(reports === undefined ? [] : [family(
+      "reports_total",
+      "Northbound LSOE reports, by what became of them.",
+      "counter",
+      "outcome",
+      Object.entries(reports),
+    )]),
   ];
 }
 

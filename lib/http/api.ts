@@ -158,6 +158,92 @@ export interface InterfaceRow {
   addresses: string[];
 }
 
+/** A change of an interface; `present` tells what was there at the start. */
+export interface InterfaceEvent extends InterfaceRow {
+  event: "present" | "added" | "changed" | "removed";
+  at: string;
+}
+
+/** One end of a cable. */
+export interface LinkEnd {
+  /** Name of the node; null where it is no node of the network. */
+  node: string | null;
+  /** Null where the end does not tell. */
+  interface: string | null;
+  mac: string;
+  /** `192.0.2.1/24`. */
+  addresses: string[];
+  /** Its LSOE id, ten hex pairs joined by `:`; empty where it is not known. */
+  id: string;
+}
+
+/** `links --json`, one element: a cable, each once. */
+export interface LinkRow {
+  a: LinkEnd;
+  b: LinkEnd;
+  /** `half`: only one end reports it. */
+  state: "open" | "half";
+}
+
+/** Labels that a peer announced for one of its addresses. */
+export interface LabelRow {
+  prefix: string;
+  /** Label values of 20 bits, outermost first. */
+  labels: number[];
+}
+
+/** `lsoe sessions --json`, one element. */
+export interface LsoeSessionRow {
+  interface: string;
+  peerMac: string;
+  /** Ten hex pairs joined by `:`; empty while it is not known. */
+  peerId: string;
+  /** Name of the peer, where it is a node of a network that we are in. */
+  peerNode: string | null;
+  state: "opening" | "half" | "open";
+  sinceSeconds: number;
+  /** What the peer announced. */
+  addresses: string[];
+  labels: LabelRow[];
+  /** It fell silent, and what it announced is kept (`keep-state-on-timeout`). */
+  stale: boolean;
+}
+
+/** What happens on the cables: `lsoe watch --json`, one line. Fields that do not apply are absent. */
+export interface LsoeEventRow {
+  at: string;
+  /** `present`: a session that is there at the start. `link…`: both ends have an address in one subnet. */
+  event:
+    | "present"
+    | "opened"
+    | "closed"
+    | "learned"
+    | "linkUp"
+    | "linkChange"
+    | "linkDown"
+    | "macMoved"
+    | "error"
+    | "hopeless"
+    | "rejected"
+    | "listCut";
+  interface?: string;
+  peerMac?: string;
+  peerId?: string;
+  peerNode?: string | null;
+  /** Of `closed` and `rejected` (frames not taken): why. Of `error`: what the acknowledgement says. */
+  reason?: string;
+  /** Of `error`: who sent it. */
+  direction?: "received" | "sent";
+  /** Of `present` and `learned`: all that the peer announces now. */
+  addresses?: string[];
+  labels?: LabelRow[];
+  /** Of `link…`: pairs of addresses in one subnet. */
+  pairs?: { local: string; remote: string }[];
+  /** Of `macMoved`: interfaces. */
+  from?: string;
+  to?: string;
+}
+
 /** One metric family in the sense of Prometheus. */
 export interface Metric {
   /** `agent_…` in base units; a counter ends in `_total`. */
@@ -205,5 +291,13 @@ export interface AgentApi {
    * So {@linkcode AgentApi.state} in the same turn is the exact state before the first change.
    */
   subscribe(network: string | undefined, listener: (event: StateEvent) => void): () => void;
+  /** As {@linkcode AgentApi.subscribe}: {@linkcode AgentApi.interfaces} is the state before. */
+  subscribeInterfaces(listener: (event: InterfaceEvent) => void): () => void;
+  /** All cables that any node of the network reports. */
+  links(network?: string): LinkRow[];
+  /** Throws AgentError with code 1 where LSOE is switched off, and 4 where it may not run. */
+  lsoeSessions(): LsoeSessionRow[];
+  /** As {@linkcode AgentApi.subscribe}; throws as {@linkcode AgentApi.lsoeSessions}. */
+  subscribeLsoe(listener: (event: LsoeEventRow) => void): () => void;
   metrics(): Metric[];
 }

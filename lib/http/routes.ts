@@ -11,7 +11,7 @@ import { asEntries, nullValue, readEntries, readJson } from "./body.ts";
 import { HttpError } from "./errors.ts";
 import { programRoutes } from "./program_routes.ts";
 import { CONTENT_TYPE, renderMetrics } from "./prometheus.ts";
-import type { Streams } from "./streams.ts";
+import { type Streams, type Topic, TOPICS } from "./streams.ts";
 
 /** A request after its address was taken apart. */
 export interface Call {
@@ -53,11 +53,15 @@ export const routes: readonly Route[] = [
     const headers = partial.length === 0 ? {} : { "agent-partial": partial.join(",") };
     return json(api.state(wanted), headers);
   }),
-  get("/v1/events", [...WHICH, "snapshot"], ({ query }, { streams }) =>
-    streams.events({
-      ...stateQuery(query),
-      snapshot: isYes(query.get("snapshot")),
-    })),
+  get("/v1/links", ["network"], ({ query }, { api }) => json(api.links(network(query)))),
+  get("/v1/lsoe/sessions", [], (_, { api }) => json(api.lsoeSessions())),
+  get("/v1/events", [...WHICH, "snapshot", "topic"], ({ query }, { streams }) => {
+    const snapshot = isYes(query.get("snapshot"));
+    const topic = topicOf(query);
+    return topic === "state"
+      ? streams.events({ ...stateQuery(query), snapshot })
+      : streams.topic(topic, snapshot);
+  }),
   get(
     "/metrics",
     [],
@@ -219,6 +223,19 @@ function stateQuery(query: URLSearchParams): StateQuery {
   if (prefix !== null) wanted.prefix = prefix;
   if (keys.length > 0) wanted.keys = keys;
   return wanted;
+}
+
+function topicOf(query: URLSearchParams): Topic {
+  const [name = "state", ...others] = query.getAll("topic");
+  const topic = TOPICS.find((known) => known === name);
+  if (topic === undefined || others.length > 0) {
+    throw new HttpError(400, `topic is one of ${TOPICS.join(", ")}`);
+  }
+  const narrowed = WHICH.find((parameter) => query.has(parameter));
+  if (topic !== "state" && narrowed !== undefined) {
+    throw new HttpError(400, `topic=${topic} takes no ${narrowed}; it is about this computer`);
+  }
+  return topic;
 }
 
 function isYes(text: string | null): boolean {

@@ -16,6 +16,10 @@ const HEARTBEAT = 15_000;
 /** The longest sleep that a 32-bit timer takes, in ms. */
 const LONGEST_SLEEP = 0x7fff_ffff;
 
+/** What an event stream is about: the shared state, the cables, or the interfaces. */
+export const TOPICS = ["state", "lsoe", "interfaces"] as const;
+export type Topic = typeof TOPICS[number];
+
 /** Which changes a reader of the event stream wants. */
 export interface EventQuery extends StateQuery {
   /** Begin with everything that is there, as events `set`. */
@@ -52,20 +56,52 @@ export class Streams {
     const unsubscribe = this.#api.subscribe(query.network, (event) => {
       if (isWanted(event, query)) outlet.push(line(event));
     });
+    const outlet = this.#eventOutlet(
+      unsubscribe,
+      () => stateLines(query.snapshot ? this.#api.state(query) : {}),
+    );
+    return eventResponse(outlet);
+  }
+
+  /** `GET /v1/events?topic=…` for what is not the shared state. */
+  topic(topic: Exclude<Topic, "state">, snapshot: boolean): Response {
+    const push = (event: object) => outlet.push(line(event));
+    const unsubscribe = topic === "lsoe"
+      ? this.#api.subscribeLsoe(push)
+      : this.#api.subscribeInterfaces(push);
+    const outlet = this.#eventOutlet(
+      unsubscribe,
+      () => (snapshot ? this.#present(topic) : []).map(line),
+    );
+    return eventResponse(outlet);
+  }
+
+  #present(topic: Exclude<Topic, "state">): object[] {
+    const at = new Date().toISOString();
+    if (topic === "interfaces") {
+      return this.#api.interfaces().map((row) => ({ event: "present", at, ...row }));
+    }
+    return this.#api.lsoeSessions().map(({ sinceSeconds, stale, ...row }) => ({
+      event: "present",
+      at: new Date(Date.now() - sinceSeconds * 1_000).toISOString(),
+      ...row,
+      ...(stale && { stale }),
+    }));
+  }
+
+  /** The outlet of an event stream: the present, one `ready`, and then what happens. */
+  #eventOutlet(unsubscribe: () => void, present: () => Iterable<string>): Outlet {
     let first: Iterator<string>;
     try {
-      first = snapshot(query.snapshot ? this.#api.state(query) : {});
+      first = andReady(present());
     } catch (error) {
       unsubscribe();
       throw error;
     }
-    const outlet = this.#track(": alive\n\n", {
+    return this.#track(": alive\n\n", {
       first,
       onSlow: `event: dropped\ndata: {"error":"the reader was too slow"}\n\n`,
       onEnd: unsubscribe,
-    });
-    return new Response(outlet.body, {
-      headers: { "content-type": "text/event-stream", "cache-control": "no-store" },
     });
   }
 
@@ -143,17 +179,28 @@ export class Streams {
   }
 }
 
-function line(event: StateEvent): string {
+function eventResponse({ body }: Outlet): Response {
+  return new Response(body, {
+    headers: { "content-type": "text/event-stream", "cache-control": "no-store" },
+  });
+}
+
+function line(event: object): string {
   return `data: ${JSON.stringify(event)}\n\n`;
 }
 
-/** The present as events, and then one `ready`: from here on it is live. */
-function* snapshot(tree: StateTree): Generator<string, void> {
+/** The present as events. */
+function* stateLines(tree: StateTree): Generator<string, void> {
   for (const [node, entries] of Object.entries(tree)) {
     for (const [key, { value, at }] of Object.entries(entries)) {
       yield line({ node, key, value, at, event: "set" });
     }
   }
+}
+
+/** From `ready` on it is live. */
+function* andReady(present: Iterable<string>): Generator<string, void> {
+  yield* present;
   yield "event: ready\ndata: {}\n\n";
 }
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { AT, SELF, serveFake, until } from "../http/fake_agent.ts";
+import { AT, SELF, serveFake, SESSION, until } from "../http/fake_agent.ts";
 import { linesOf, outcome, spawnCli } from "./run_cli.ts";
 
 /** The next line, parsed. Fails where the stream has ended. */
@@ -112,18 +112,57 @@ Deno.test("output into a closed pipe is no error", async () => {
   assert.equal((await child.status).code, 0);
 });
 
-Deno.test("interfaces --watch: a line each, then each change", async () => {
+Deno.test("interfaces --watch: a line each, then each change at once", async () => {
   await using served = await serveFake();
   const child = spawnCli(served, "interfaces", "--watch", "--json");
   const lines = linesOf(child.stdout);
-  const { event, name, up } = await next(lines) as Record<string, unknown>;
-  assert.deepEqual([event, name, up], ["present", "eth0", true]);
   const [row] = served.agent.interfaces();
-  served.agent.interfaces = () => [{ ...row!, running: false }];
-  const changed = await next(lines) as Record<string, unknown>;
-  assert.deepEqual([changed["event"], changed["running"]], ["changed", false]);
+  const { event, at, ...present } = await next(lines) as Record<string, unknown>;
+  assert.equal(event, "present");
+  assert.ok(Date.parse(at as string) > 0);
+  assert.deepEqual(present, row);
+  const changed = { event: "changed" as const, at: AT, ...row!, running: false };
+  for (const tell of served.agent.interfaceListeners) tell(changed);
+  assert.deepEqual(await next(lines), changed);
   child.kill("SIGTERM");
   assert.equal((await child.status).code, 0);
   await drain(lines);
   await child.stderr.cancel();
+  await until("the agent noticed", () => served.agent.interfaceListeners.size === 0);
+});
+
+Deno.test("lsoe watch: the sessions that are there, then a line an event", async () => {
+  await using served = await serveFake();
+  served.agent.sessions = [SESSION];
+  const child = spawnCli(served, "lsoe", "watch", "--json");
+  const text = spawnCli(served, "lsoe", "watch");
+  const lines = linesOf(child.stdout);
+  const shown = linesOf(text.stdout);
+  const { at: _, ...present } = await next(lines) as Record<string, unknown>;
+  const { sinceSeconds: __, stale: ___, ...row } = SESSION;
+  assert.deepEqual(present, { event: "present", ...row });
+  assert.match((await shown.next()).value ?? "", /\d present eth0 pi-2 192\.0\.2\.2\/24$/);
+  const about = { interface: "eth0", peerMac: SESSION.peerMac, peerId: SESSION.peerId };
+  const closed = { at: AT, event: "closed" as const, ...about, peerNode: null, reason: "silence" };
+  const up = {
+    at: AT,
+    event: "linkUp" as const,
+    peerId: SESSION.peerId,
+    peerNode: "pi-2",
+    pairs: [{ local: "192.0.2.1", remote: "192.0.2.2" }],
+  };
+  for (const tell of served.agent.lsoeListeners) for (const event of [closed, up]) tell(event);
+  assert.deepEqual([await next(lines), await next(lines)], [closed, up]);
+  assert.match(
+    (await shown.next()).value ?? "",
+    /\d closed eth0 \(00:00:00:00:00:00:c0:00:02:02\) silence$/,
+  );
+  assert.match((await shown.next()).value ?? "", /\d linkUp pi-2 192\.0\.2\.1 – 192\.0\.2\.2$/);
+  for (const process of [child, text]) {
+    process.kill("SIGINT");
+    assert.equal((await process.status).code, 0);
+    await process.stderr.cancel();
+  }
+  await drain(lines);
+  await drain(shown);
 });

@@ -9,7 +9,11 @@ import {
   type AgentApi,
   type ApiServer,
   type Entries,
+  type InterfaceEvent,
   type Lease,
+  type LinkRow,
+  type LsoeEventRow,
+  type LsoeSessionRow,
   type Metric,
   type ProgramApi,
   serveApi,
@@ -25,6 +29,8 @@ import {
 export const AT = "2026-11-21T09:00:00.000Z";
 export const SELF = { node: "pi-1", id: "a1b2c3d4e5f60718" };
 
+export const LSOE_OFF = "LSOE is switched off on this node";
+
 export class FakeAgent implements AgentApi {
   /** NODE → KEY → value; `pi-1` is this node. */
   readonly nodesOf = new Map<string, Map<string, Entries[string]>>([
@@ -39,6 +45,11 @@ export class FakeAgent implements AgentApi {
   /** Thrown by the next call that changes something. */
   refusal: Error | undefined;
   openLeases = 0;
+  readonly interfaceListeners = new Set<(event: InterfaceEvent) => void>();
+  readonly lsoeListeners = new Set<(event: LsoeEventRow) => void>();
+  /** Undefined: LSOE is switched off. */
+  sessions: LsoeSessionRow[] | undefined;
+  cables: LinkRow[] = [];
   readonly program: ProgramApi = {
     invite: (network, options) => {
       this.#check(network);
@@ -195,6 +206,27 @@ export class FakeAgent implements AgentApi {
     return () => this.listeners.delete(listener);
   }
 
+  subscribeInterfaces(listener: (event: InterfaceEvent) => void): () => void {
+    this.interfaceListeners.add(listener);
+    return () => this.interfaceListeners.delete(listener);
+  }
+
+  links(network?: string): LinkRow[] {
+    this.#check(network);
+    return this.cables;
+  }
+
+  lsoeSessions(): LsoeSessionRow[] {
+    if (this.sessions === undefined) throw new AgentError(LSOE_OFF, ExitCode.NotThere);
+    return this.sessions;
+  }
+
+  subscribeLsoe(listener: (event: LsoeEventRow) => void): () => void {
+    this.lsoeSessions();
+    this.lsoeListeners.add(listener);
+    return () => this.lsoeListeners.delete(listener);
+  }
+
   metrics(): Metric[] {
     return [{
       name: "agent_info",
@@ -229,6 +261,19 @@ export class FakeAgent implements AgentApi {
     if (refusal !== undefined) throw refusal;
   }
 }
+
+/** A session as LSOE tells it. */
+export const SESSION: LsoeSessionRow = {
+  interface: "eth0",
+  peerMac: "02:00:00:00:00:02",
+  peerId: "00:00:00:00:00:00:c0:00:02:02",
+  peerNode: "pi-2",
+  state: "open",
+  sinceSeconds: 65,
+  addresses: ["192.0.2.2/24"],
+  labels: [],
+  stale: false,
+};
 
 /** A fake agent that serves in a temporary folder. */
 export interface Served extends AsyncDisposable {
