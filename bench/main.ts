@@ -21,6 +21,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ bench: Bench }>>> = {
   idle: () => import("./idle.ts"),
   sim: () => import("./sim.ts"),
   hncp: () => import("./hncp.ts"),
+  frames: () => import("./frames.ts"),
 };
 
 async function main(): Promise<number> {
