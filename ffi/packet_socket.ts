@@ -198,13 +198,14 @@ export class KernelPort implements PacketPort {
     return { frames, error };
   }
 
-  #ready(events: number): boolean {
+  #ready(events: number): boolean | "more" {
     if (events & Sys.POLLNVAL) {
       this.#fail("its descriptor was closed");
       return true;
     }
     let any = false;
-    for (let round = 0; round < BATCHES; round++) {
+    let round = 0;
+    for (; round < BATCHES; round++) {
       const { headers } = this.#shared.received;
       const count = this.#libc.recvmmsg(this.#fd, headers, SLOTS, Sys.MSG_DONTWAIT);
       if (count >= 0) {
@@ -214,7 +215,7 @@ export class KernelPort implements PacketPort {
       } else if (!this.#readsOnAfter(-count)) break;
     }
     if (any && this.#fd >= 0) this.#tell(() => this.#listener.drained?.());
-    return any;
+    return any && round === BATCHES ? "more" : any;
   }
 
   #deliver(count: number): void {

@@ -17,11 +17,11 @@ import { Pace } from "./pace.ts";
 /**
  * Called when a descriptor has something to tell; `events` as poll gives them (POLLIN, POLLERR, …).
  * It reads without waiting, a bounded amount: what it leaves is told again. The answer: whether there
- * was anything. Where there was nothing (or it threw) it is asked again later, and later yet (up to
+ * was anything, or "more" where it left some on purpose. Where there was nothing (or it threw) it is asked again later, and later yet (up to
  * 1 s), so that a descriptor that is always ready but never gives anything cannot keep a core busy.
  * With POLLNVAL (closed behind our back) it is called once and then forgotten.
  */
-export type Ready = (events: number) => boolean;
+export type Ready = (events: number) => boolean | "more";
 
 /** A descriptor that is looked at. */
 export interface Watch {
@@ -142,18 +142,19 @@ export class Poller {
         continue;
       }
       failures = 0;
-      this.#drain();
+      const more = this.#drain();
       const rest = this.#pace.afterDrain(performance.now());
-      if (rest > 0 && this.#entries.size > 0) await this.#pace.sleep(rest);
+      if (rest > 0 && !more && this.#entries.size > 0) await this.#pace.sleep(rest);
     }
     this.#libc.close(this.#eventfd);
     this.#eventfd = -1;
     this.#running = undefined;
   }
 
-  /** Calls whoever is ready. */
-  #drain(): void {
+  /** Calls whoever is ready. Whether one of them has more to read. */
+  #drain(): boolean {
     const table = this.#table;
+    let more = false;
     if (table.getUint16(REVENTS, true) !== 0) {
       this.#libc.read(this.#eventfd, this.#eight, EIGHT);
       this.#woken = false;
@@ -166,15 +167,17 @@ export class Poller {
       // Removed while we waited, or by a callback just now.
       if (!this.#entries.has(entry)) continue;
       if (events & Sys.POLLNVAL) this.#forget(entry);
-      let gave = false;
+      let gave: boolean | "more" = false;
       try {
         gave = entry.ready(events);
       } catch (error) {
         this.#onError(error);
       }
-      if (!gave) this.#letRest(entry);
+      if (gave === false) this.#letRest(entry);
       else if (entry.rest > 0) entry.rest = 0;
+      if (gave === "more") more = true;
     }
+    return more;
   }
 
   #forget(entry: Entry): void {
