@@ -110,6 +110,10 @@ Deno.test("pieces that contradict each other make no PDU", () => {
   const [first, second, ...more] = parts as [Datagram, Datagram, ...Datagram[]];
   assert.deepEqual(feed(reassembly, [first, ...more, { ...second, last: true }]), []);
   assert.deepEqual(reassembly.receive(9, 1, A, second), pduOf(400));
+  // The highest that claims it counts, even where the lower ones would make a PDU.
+  const [head, tail] = pieces(pduOf(200)) as [Datagram, Datagram];
+  assert.deepEqual(feed(reassembly, [tail, { ...tail, number: 3 }, head]), []);
+  reassembly.remove(1, A);
   // Whole, but not of the length that the PDU says.
   const wrong = pduOf(400);
   writeU16(wrong, 1, 399);
