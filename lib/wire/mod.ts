@@ -10,6 +10,7 @@ export * from "./cbor.ts";
 export * from "./cutter.ts";
 export * from "./invite.ts";
 export * from "./invite_messages.ts";
+export * from "./ip.ts";
 export * from "./key.ts";
 export * from "./mac.ts";
 export * from "./noise.ts";
