@@ -115,8 +115,8 @@ export interface RunOptions {
   readonly config: Config;
   /** Aborted by SIGINT and SIGTERM: leave the network in order, then return. */
   readonly stop: AbortSignal;
-  /** Calls back with the new config after each SIGHUP; a wrong one is reported and left out. */
-  onReload(listener: (config: Config) => void): void;
+  /** Calls back after each SIGHUP with what reads the config anew, and throws where it is wrong. */
+  onReload(listener: (load: () => Config) => void): void;
 }
 
 /** UDP and, for `connect`, TCP or UDP port of a profile. */
@@ -295,8 +295,10 @@ function resolveNetwork(
 }
 
 /**
- * Key files of a network: `--key-file`; else `keys` or `key_file`; else, in native networks,
- * `NAME.key` or `network.key` in `$CREDENTIALS_DIRECTORY`; else the one that this agent made before.
+ * Key files of a network: `--key-file`; else `keys` or `key_file`, each from
+ * `$CREDENTIALS_DIRECTORY` where systemd put a file of the same name there, because the service's
+ * user cannot read the original; else, in native networks, `NAME.key` or `network.key` in that
+ * folder; else the one that this agent made before.
  */
 function keyFilesOf(
   network: Values<typeof networkRows>,
@@ -313,8 +315,10 @@ function keyFilesOf(
   if (named.length > 0) {
     return named.map((written) => {
       const path = places.inFile(written) ?? written;
-      const bySystemd = credentials !== undefined && path.startsWith(`${credentials}/`);
-      return { path, from: bySystemd ? "credentials" : "config" };
+      if (credentials === undefined) return { path, from: "config" };
+      if (path.startsWith(`${credentials}/`)) return { path, from: "credentials" };
+      const given = `${credentials}/${path.slice(path.lastIndexOf("/") + 1)}`;
+      return exists(given) ? { path: given, from: "credentials" } : { path, from: "config" };
     });
   }
   if (network.profile === "hncp") return [];

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { monotonicMicros } from "../../ffi/monotonic.ts";
 import { ExitCode, messageOf, monotonicClock } from "../core/mod.ts";
 import { Agent } from "./agent.ts";
 import type { RunOptions } from "./config.ts";
@@ -30,11 +31,16 @@ export async function runAgent(options: RunOptions): Promise<number> {
     (error) => agent.problems.note("systemd", `systemd cannot be told: ${messageOf(error)}`),
   );
   agent.scheduler.add(systemd);
-  options.onReload((fresh) => {
+  const status = `${config.agent.name} runs`;
+  options.onReload((load) => {
+    systemd.reloading(monotonicMicros());
     try {
-      agent.reload(fresh);
+      agent.reload(load());
+      systemd.ready(status);
     } catch (error) {
-      log.error(`the config stays as it was: ${messageOf(error)}`);
+      log.error(`the config was not reloaded: ${messageOf(error)}`);
+      // Ready again all the same: it goes on with what it had.
+      systemd.ready(`${status}; the config was not reloaded: ${messageOf(error)}`);
     }
   });
   const networks = agent.networks.map(({ config, listen, keys }) =>
@@ -52,14 +58,14 @@ export async function runAgent(options: RunOptions): Promise<number> {
       );
     }
   }
-  systemd.ready(`${config.agent.name} runs`);
+  systemd.ready(status);
   if (!stop.aborted) {
     await new Promise<void>((resolve) =>
       stop.addEventListener("abort", () => resolve(), { once: true })
     );
   }
-  systemd.stopping();
-  await agent.stop();
+  const told = systemd.stopping();
+  await Promise.all([told, agent.stop()]);
   log.notice("stopped");
   return ExitCode.Done;
 }

@@ -9,12 +9,12 @@ import { type Environment, variable } from "./config_paths.ts";
 
 /** Sends notifications, where systemd wants some. */
 export class Systemd implements Machine {
-  readonly #send: ((message: string) => void) | undefined;
+  readonly #send: ((message: string) => Promise<unknown>) | undefined;
   readonly #interval: number;
   #nextFeed: number;
 
   private constructor(
-    send: ((message: string) => void) | undefined,
+    send: ((message: string) => Promise<unknown>) | undefined,
     interval: number,
     now: number,
   ) {
@@ -35,9 +35,15 @@ export class Systemd implements Machine {
     const socket = Deno.listenDatagram({ transport: "unixpacket", path: `${own}/socket` });
     Deno.removeSync(own, { recursive: true });
     const encoder = new TextEncoder();
+    // One after the other: the runtime refuses a send while another is under way.
+    let last: Promise<unknown> = Promise.resolve();
     const send = (message: string) => {
-      socket.send(encoder.encode(message), { transport: "unixpacket", path: address })
+      last = last
+        .then(() =>
+          socket.send(encoder.encode(message), { transport: "unixpacket", path: address })
+        )
         .catch(onError);
+      return last;
     };
     return new Systemd(send, interval, now);
   }
@@ -47,8 +53,17 @@ export class Systemd implements Machine {
     this.#send?.(`READY=1\nSTATUS=${status}`);
   }
 
-  stopping(): void {
-    this.#send?.("STOPPING=1");
+  /**
+   * The config is being read again; {@linkcode ready} ends that. `Type=notify-reload` wants to know
+   * since when, in microseconds of the kernel's monotonic clock.
+   */
+  reloading(since: bigint | undefined): void {
+    this.#send?.(`RELOADING=1${since === undefined ? "" : `\nMONOTONIC_USEC=${since}`}`);
+  }
+
+  /** Resolves when all has been sent, because the process may end right afterwards. */
+  async stopping(): Promise<void> {
+    await this.#send?.("STOPPING=1");
   }
 
   nextWake(): number {

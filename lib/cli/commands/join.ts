@@ -107,7 +107,7 @@ async function start(
   return await runAgent({
     config: fresh,
     stop: untilSignal(),
-    onReload: (listener) => Deno.addSignalListener("SIGHUP", () => listener(load())),
+    onReload: (listener) => Deno.addSignalListener("SIGHUP", () => listener(load)),
   });
 }
 

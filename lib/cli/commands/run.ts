@@ -1,8 +1,6 @@
 /** `agent run` */
-import { type Config, type ConfigOverrides, loadConfig } from "../../agent/config.ts";
-import { messageOf } from "../../core/errors.ts";
+import { type ConfigOverrides, loadConfig } from "../../agent/config.ts";
 import { type Call, flagText, flagTexts } from "../call.ts";
-import { complain } from "../output/stdio.ts";
 import { untilSignal } from "../signals.ts";
 
 export async function run(call: Call): Promise<number> {
@@ -12,19 +10,8 @@ export async function run(call: Call): Promise<number> {
   return await runAgent({
     config,
     stop: untilSignal(),
-    onReload: (listener) => Deno.addSignalListener("SIGHUP", () => reload(load, listener)),
+    onReload: (listener) => Deno.addSignalListener("SIGHUP", () => listener(load)),
   });
-}
-
-function reload(load: () => Config, listener: (config: Config) => void): void {
-  let config: Config;
-  try {
-    config = load();
-  } catch (error) {
-    complain(`the config was not reloaded: ${messageOf(error)}`);
-    return;
-  }
-  listener(config);
 }
 
 function overridesOf(call: Call): ConfigOverrides {
