@@ -271,6 +271,7 @@ export class Lsoe implements Machine {
     const before = port.facts;
     const carried = port.carries;
     const newMac = before.mac !== facts.mac;
+    if (before.name !== facts.name) this.#sessions.rename(port, facts);
     port.facts = facts;
     if (before.up && !facts.up) {
       this.#sessions.closeAll(now, port, `${facts.name} is down`);
@@ -278,9 +279,6 @@ export class Lsoe implements Machine {
       this.#sessions.closeAll(now, port, `${facts.name} has another MAC address`);
     } else if (carried && !port.carries && this.#config.closeOnCarrierLoss) {
       this.#sessions.closeAll(now, port, `${facts.name} has no carrier`);
-    }
-    if (before.name !== facts.name) {
-      for (const session of port.sessions.values()) session.refresh();
     }
     if (newMac || !carried) this.#sessions.wantHello(port);
   }

@@ -5,7 +5,14 @@
  */
 import type { Random } from "../core/mod.ts";
 import { type Mac, macText } from "../wire/mac.ts";
-import type { LinkView, LsoeConfig, LsoeCounters, LsoeHooks, LsoeOutput } from "./api.ts";
+import type {
+  LinkView,
+  LsoeConfig,
+  LsoeCounters,
+  LsoeHooks,
+  LsoeInterface,
+  LsoeOutput,
+} from "./api.ts";
 import type { Core, Ending } from "./core.ts";
 import { Deadlines } from "./deadlines.ts";
 import { encodeDatagrams, largestPdu } from "./fragment.ts";
@@ -173,10 +180,25 @@ export class Sessions implements Core {
     this.#helloWanted.delete(port);
   }
 
-  withdraw(session: Session): void {
-    for (const type of ENCAPSULATION_TYPES) {
-      this.output.report(reportOf(session.subject, type, []));
+  /**
+   * The interface has another name from now on. Sessions stay, but what was reported stands under
+   * the old name, which nobody would ever withdraw.
+   */
+  rename(port: Port, facts: LsoeInterface): void {
+    const known = [...port.sessions.values()].filter(({ open, stale }) => open || stale);
+    for (const session of known) this.#reportEmpty(session);
+    port.facts = facts;
+    for (const session of port.sessions.values()) session.refresh();
+    for (const session of known) {
+      for (const type of ENCAPSULATION_TYPES) {
+        const list = session.learned[type];
+        if (list.length > 0) this.output.report(reportOf(session.subject, type, list));
+      }
     }
+  }
+
+  withdraw(session: Session): void {
+    this.#reportEmpty(session);
     session.unlearn();
     this.#relinkTo(session, undefined);
   }
@@ -231,6 +253,10 @@ export class Sessions implements Core {
   /** Links that are up, by age of their session. */
   links(): LinkView[] {
     return [...this.#all.values()].flatMap(({ link }) => link ?? []);
+  }
+
+  #reportEmpty({ subject }: Session): void {
+    for (const type of ENCAPSULATION_TYPES) this.output.report(reportOf(subject, type, []));
   }
 
   #relinkTo(session: Session, link: LinkView | undefined): void {
