@@ -131,6 +131,13 @@ export class HncpTransport implements NetworkTransport, DncpTransport {
     this.#openSocket(endpoint, link);
   }
 
+  updateLink(endpoint: EndpointId, info: InterfaceInfo): void {
+    const link = this.#links.get(endpoint);
+    if (!link) return;
+    link.info = info;
+    link.socket?.update(info);
+  }
+
   closeLink(endpoint: EndpointId): void {
     const link = this.#links.get(endpoint);
     if (!link) return;

@@ -196,6 +196,13 @@ export class NativeTransport implements NetworkTransport {
     this.#openSocket(endpoint, info);
   }
 
+  updateLink(endpoint: EndpointId, info: InterfaceInfo): void {
+    const link = this.#links.get(endpoint);
+    if (!link) return;
+    link.info = info;
+    link.multicast.link.update(info);
+  }
+
   closeLink(endpoint: EndpointId): void {
     this.#options.feed((now) => this.#machine?.removeEndpoint(now, endpoint));
     this.#closeSocket(endpoint);

@@ -229,6 +229,7 @@ export class Network {
       }
       link.downSince = undefined;
       if (needsReopening(link.info, info)) this.transport.reopenLink(link.endpoint, info);
+      else this.transport.updateLink(link.endpoint, info);
       link.info = info;
     }
     this.#around.scheduler.touch();

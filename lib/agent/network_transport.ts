@@ -81,8 +81,10 @@ export interface NetworkTransport extends DncpTransport {
   stop(): Promise<void>;
   /** Use an interface. */
   openLink(endpoint: EndpointId, info: InterfaceInfo): void;
-  /** Its addresses changed. */
+  /** What its sockets are bound to changed. */
   reopenLink(endpoint: EndpointId, info: InterfaceInfo): void;
+  /** Something else about it changed. */
+  updateLink(endpoint: EndpointId, info: InterfaceInfo): void;
   /** Use it no longer. */
   closeLink(endpoint: EndpointId): void;
   /** The config was read again: keys, and addresses to connect to. */

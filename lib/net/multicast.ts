@@ -55,6 +55,8 @@ export interface MulticastLink {
   send(payload: Uint8Array): void;
   /** Sends to one address, as `onDatagram` gives them. `port` default: that of the group. */
   sendTo(address: string, payload: Uint8Array, port?: number): void;
+  /** The interface changed in ways that {@linkcode needsReopening} does not mind. */
+  update(info: InterfaceInfo): void;
   /** No callback comes any more; resolves when the sockets are gone. */
   close(): Promise<void>;
 }
@@ -82,10 +84,12 @@ class Link implements MulticastLink {
   readonly #retries = new Map<4 | 6, ReturnType<typeof setTimeout>>();
   /** Pairs that were closed, until their sockets are gone. */
   readonly #closing = new Set<Promise<void>>();
+  #info: InterfaceInfo;
   #closed = false;
 
   constructor(options: MulticastLinkOptions) {
     this.interface = options.info.name;
+    this.#info = options.info;
     this.counters = options.counters ?? newMulticastCounters();
     this.#options = options;
     this.#port = options.port ?? NATIVE_PORT;
@@ -122,6 +126,11 @@ class Link implements MulticastLink {
     else pair.send(payload, address, port);
   }
 
+  update(info: InterfaceInfo): void {
+    this.#info = info;
+    for (const pair of this.#pairs.values()) pair.info = info;
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     for (const timer of this.#retries.values()) clearTimeout(timer);
@@ -149,10 +158,10 @@ class Link implements MulticastLink {
 
   #open(family: 4 | 6): void {
     this.#retries.delete(family);
-    const { info, ownPort, maxDatagram, onDatagram } = this.#options;
+    const { ownPort, maxDatagram, onDatagram } = this.#options;
     try {
       const pair = new UdpPair(family, {
-        info,
+        info: this.#info,
         group: this.#group(family),
         port: this.#port,
         ownPort: ownPort ?? this.#port,

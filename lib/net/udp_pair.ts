@@ -72,6 +72,8 @@ const MAX_SENDING = 64;
 /** An open pair of sockets. */
 export class UdpPair {
   readonly family: 4 | 6;
+  /** The interface as it is now. */
+  info: InterfaceInfo;
   readonly #options: PairOptions;
   readonly #group: Deno.DatagramConn;
   readonly #own: Deno.DatagramConn;
@@ -83,6 +85,7 @@ export class UdpPair {
   /** Opens at once. Throws what the runtime throws, with no socket left open. */
   constructor(family: 4 | 6, options: PairOptions) {
     this.family = family;
+    this.info = options.info;
     this.#options = options;
     const { info, group, port, ownPort } = options;
     // `ADDRESS%INTERFACE` ties the socket to the interface, for the group as for our own address.
@@ -184,13 +187,13 @@ export class UdpPair {
    */
   #isOurs(sender: string): boolean {
     if (this.family === 6) return true;
-    return this.#options.info.addresses.some((cidr) => inSubnet4(sender, cidr));
+    return this.info.addresses.some((cidr) => inSubnet4(sender, cidr));
   }
 
   /** The runtime drops the scope of a sender's address; without it nobody could answer. */
   #dialable(sender: string): string {
     const plain = plainAddress(sender);
-    return isLinkLocal6(plain) ? `${plain}%${this.#options.info.name}` : plain;
+    return isLinkLocal6(plain) ? `${plain}%${this.info.name}` : plain;
   }
 
   #break(message: string): void {

@@ -158,6 +158,11 @@ Deno.test("multicast: senders of another subnet came in elsewhere", async () => 
     strictEqual((await a.until(1))[0]?.text, "here");
     strictEqual(a.heard.length, 1);
     strictEqual(a.link.counters.foreign, 1);
+    // The interface got an address in that subnet.
+    a.link.update(lo);
+    await stranger.send(bytes("now"), { transport: "udp", hostname: "127.0.0.1", port });
+    strictEqual((await a.until(2))[1]?.text, "now");
+    strictEqual(a.link.counters.foreign, 1);
   } finally {
     stranger.close();
     await a.link.close();

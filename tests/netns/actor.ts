@@ -50,13 +50,25 @@ function take(stream: SecureStream): void {
   stream.onClosed((reason) => say({ event: "closed", reason }));
 }
 
-/** Keeps the links of these interfaces open as they come and go, as an agent does. */
-function follow(names: readonly string[]): void {
+let watched: KernelInterfaces | undefined;
+
+function kernelInterfaces(): KernelInterfaces {
   const onError = (error: unknown) => say({ event: "problem", message: messageOf(error) });
-  const source = new KernelInterfaces({
+  return new KernelInterfaces({
     poller: new Poller(onError),
     onProblem: (message) => say({ event: "problem", message: message ?? "followed again" }),
   });
+}
+
+/** Tells of every change. */
+function watch(): void {
+  watched = kernelInterfaces();
+  watched.subscribe((all) => say({ event: "changed", names: all.map(({ name }) => name) }));
+}
+
+/** Keeps the links of these interfaces open as they come and go, as an agent does. */
+function follow(names: readonly string[]): void {
+  const source = kernelInterfaces();
   const update = async (all: InterfaceInfo[]) => {
     for (const name of names) {
       const now = all.find((info) => info.name === name);
@@ -81,6 +93,10 @@ async function obey(command: Command): Promise<unknown> {
   switch (command.do) {
     case "interfaces":
       return readInterfaces();
+    case "watch":
+      return watch();
+    case "watched":
+      return { dumps: watched?.dumps, followed: watched?.current(), read: readInterfaces() };
     case "open": {
       const info = readInterfaces().find(({ name }) => name === command.link);
       if (!info) throw new Error(`no interface ${command.link}`);

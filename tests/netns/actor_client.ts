@@ -1,4 +1,5 @@
 /** Speaks with an actor (`actor.ts`) in a namespace. */
+import type { InterfaceInfo } from "../../lib/net/mod.ts";
 import type { Node } from "./harness.ts";
 
 /** What an actor can be told. */
@@ -6,6 +7,8 @@ export type Command =
   & { id: number }
   & (
     | { do: "interfaces" }
+    | { do: "watch" }
+    | { do: "watched" }
     | { do: "open"; link: string; addresses?: string[] }
     | { do: "follow"; links: string[] }
     | { do: "families"; link: string }
@@ -17,6 +20,15 @@ export type Command =
     | { do: "write"; text: string }
   );
 
+/** What it answers to `watched`. */
+export interface Watched {
+  readonly dumps: number;
+  /** As the kernel told them. */
+  readonly followed: InterfaceInfo[];
+  /** As `/proc` and `/sys` have them now. */
+  readonly read: InterfaceInfo[];
+}
+
 /** What it answers. */
 export type Reply = { reply: number; result: unknown } | { reply: number; error: string };
 
@@ -25,6 +37,7 @@ export type Happening =
   | { event: "ready" }
   | { event: "heard"; link: string; text: string; from: string; multicast: boolean }
   | { event: "opened"; link: string }
+  | { event: "changed"; names: string[] }
   | { event: "problem"; message: string }
   | { event: "data"; from: string; text: string }
   | { event: "closed"; reason: string };
@@ -36,6 +49,7 @@ const PATIENCE_MS = 15_000;
 
 /** An actor at work. It ends with the lab. */
 export class Actor {
+  readonly pid: number;
   /** All that it told, in order. */
   readonly told: Happening[] = [];
   readonly #label: string;
@@ -57,6 +71,7 @@ export class Actor {
 
   private constructor(label: string, child: Deno.ChildProcess) {
     this.#label = label;
+    this.pid = child.pid;
     this.#writer = child.stdin.getWriter();
     this.#reading = this.#read(child.stdout);
   }
