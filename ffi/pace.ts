@@ -11,7 +11,7 @@ const WAIT = 1;
 /** It begins where the mean time between wakes is below this, and ends where above that; in ms. */
 const DENSE = 1;
 const SPARSE = 5;
-/** A longer gap counts as this, in ms: an idle hour is forgotten after about 50 dense wakes. */
+/** A gap as long as this, in ms, is a new beginning: it takes about 50 dense wakes in a row. */
 const LONGEST_GAP = 20;
 /** Share of a new gap in the mean. */
 const WEIGHT = 1 / 16;
@@ -25,8 +25,10 @@ export class Pace {
 
   /** To be called after each wake, with monotonic ms. How long to sleep now, in ms: 0 for not at all. */
   afterDrain(now: number): number {
-    this.#meanGap += (Math.min(now - this.#last, LONGEST_GAP) - this.#meanGap) * WEIGHT;
+    const gap = now - this.#last;
     this.#last = now;
+    if (gap >= LONGEST_GAP) this.#meanGap = LONGEST_GAP;
+    else this.#meanGap += (gap - this.#meanGap) * WEIGHT;
     this.#dense = this.#meanGap < (this.#dense ? SPARSE : DENSE);
     return this.#dense ? WAIT : 0;
   }
