@@ -75,6 +75,13 @@ export interface NodeView {
   readonly origination: number;
 }
 
+/** What makes a node a peer: which of its endpoints is at the other end of which of ours. */
+export interface PeerLink {
+  readonly endpoint: EndpointId;
+  readonly node: NodeId;
+  readonly peerEndpoint: EndpointId;
+}
+
 /** A peer: a node at the other end of one of our endpoints. */
 export interface PeerView {
   readonly node: NodeId;

@@ -15,6 +15,7 @@ import type {
   EndpointId,
   NodeId,
   NodeView,
+  PeerLink,
   PeerView,
   StreamId,
 } from "./api.ts";
@@ -261,6 +262,28 @@ export class Dncp implements Machine {
     this.#own.leave();
     this.#own.publishWhenDue(now);
     for (const endpoint of this.#datagrams.values()) endpoint.farewell(now);
+  }
+
+  /**
+   * End for a restart: every peer is asked to keep our place for `limit` ms, and none is told that
+   * we go. Nothing may follow. What is returned is for {@linkcode Dncp.resume} of the next process.
+   */
+  pause(now: number, limit: number): PeerLink[] {
+    this.#streams.flush(now);
+    this.#streams.pause(now, limit);
+    return [...this.#peers].map(({ endpoint, node, peerEndpoint }) => ({
+      endpoint,
+      node,
+      peerEndpoint,
+    }));
+  }
+
+  /**
+   * Go on where the process before this one paused: these are named as peers for `limit` ms, from the
+   * next publication on. To be called before the first.
+   */
+  resume(now: number, links: readonly PeerLink[], limit: number): void {
+    this.#own.expect(links, now + limit);
   }
 
   /** The network state hash, cut to the profile's length. Not to be modified. */

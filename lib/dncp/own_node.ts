@@ -5,7 +5,7 @@
  * @module
  */
 import { concat, equalBytes, toHex } from "../wire/mod.ts";
-import type { EndpointConfig, NodeId } from "./api.ts";
+import type { EndpointConfig, NodeId, PeerLink } from "./api.ts";
 import { type Core, hashOf } from "./core.ts";
 import { NodeRecord } from "./node_record.ts";
 import { advance, isOlder } from "./seqno.ts";
@@ -39,6 +39,9 @@ export class OwnNode {
   #republish = false;
   #collided = false;
   #leaving = false;
+  /** Peers of before a restart that have not come back yet, and until when they are named. */
+  #expected: readonly PeerLink[] = [];
+  #expectUntil = Infinity;
 
   /** `seqno`: the last sequence number that may have been used. */
   constructor(core: Core, id: NodeId, seqno: number, host: OwnNodeHost) {
@@ -69,16 +72,28 @@ export class OwnNode {
     this.#published = -Infinity;
   }
 
+  /**
+   * Name these peers too, until then: they keep our place over a restart, and it would be no use if
+   * we did not name them.
+   */
+  expect(links: readonly PeerLink[], until: number): void {
+    this.#expected = links;
+    this.#expectUntil = until;
+    this.dirty = true;
+  }
+
   get nextWake(): number {
     if (this.#core.readOnly) return Infinity;
     if (this.dirty || this.#republish) return this.#published + this.#pause();
     const own = this.#core.nodes.get(this.#id);
-    return own ? own.origination + AGE_REPUBLISH : Infinity;
+    const republish = own ? own.origination + AGE_REPUBLISH : Infinity;
+    return Math.min(republish, this.#expectUntil);
   }
 
   wake(now: number): void {
     const own = this.#core.nodes.get(this.#id);
     if (own && now >= own.origination + AGE_REPUBLISH) this.#republish = true;
+    if (now >= this.#expectUntil) this.expect([], Infinity);
   }
 
   /**
@@ -156,7 +171,14 @@ export class OwnNode {
   /** The application's TLVs with the Peer and Keep-Alive Interval TLVs that DNCP adds. */
   #build(): Uint8Array {
     const { encode, peers } = this.#core;
-    const tlvs = [...this.#application, ...(this.#leaving ? [] : peers.tlvs(encode))];
+    const tlvs = [...this.#application];
+    if (!this.#leaving) {
+      tlvs.push(...peers.tlvs(encode));
+      for (const { endpoint, node, peerEndpoint } of this.#expected) {
+        if (peers.get(endpoint, node, peerEndpoint)) continue;
+        tlvs.push(encode.peer(node, peerEndpoint, endpoint));
+      }
+    }
     for (const { id, keepAliveInterval } of this.#host.keepAlives()) {
       if (keepAliveInterval !== undefined) {
         tlvs.push(encode.keepAliveInterval(id, keepAliveInterval));

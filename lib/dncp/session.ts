@@ -31,6 +31,8 @@ export class Session {
   /** The other side keeps no other node's data (`docs/dncp.md`, mirror). */
   mirror = false;
   writable = true;
+  /** The other side is about to restart: until when its place is kept. `undefined`: it is not. */
+  keepUntil: number | undefined;
   /** When to compare the network state hashes again; `Infinity`: not. */
   compareAt = Infinity;
   /** How long to wait after a request before the next one, in ms; doubles while nothing helps. */
@@ -113,6 +115,11 @@ export class Session {
     this.give.delete(core.nodeId);
     this.networkStateDue = false;
     this.#write(now, [...parts, networkState]);
+  }
+
+  /** Ask the other side to keep our place while we restart. Behind all else that was sent. */
+  pause(now: number, limit: number): void {
+    if (this.peer && this.#introduced) this.#write(now, [this.#core.encode.pause(limit)]);
   }
 
   #flushRequests(now: number): void {

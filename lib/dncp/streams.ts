@@ -7,6 +7,7 @@
 import { toHex } from "../wire/mod.ts";
 import type { Address, EndpointConfig, EndpointId, NodeId, StreamId } from "./api.ts";
 import type { Core } from "./core.ts";
+import { PausedPeers } from "./paused.ts";
 import { newPeer, type Peer } from "./peers.ts";
 import { Session } from "./session.ts";
 import {
@@ -49,6 +50,7 @@ export class Streams {
   readonly #core: Core;
   readonly #events: StreamEvents;
   readonly #sessions = new Map<StreamId, Session>();
+  readonly #paused: PausedPeers;
   /** Sessions with something to send. */
   readonly #active = new Set<Session>();
   /** When the network state goes down all streams; `Infinity`: nothing new. */
@@ -58,6 +60,7 @@ export class Streams {
   constructor(core: Core, events: StreamEvents) {
     this.#core = core;
     this.#events = events;
+    this.#paused = new PausedPeers(core);
   }
 
   [Symbol.iterator](): IterableIterator<Session> {
@@ -136,6 +139,9 @@ export class Streams {
             this.#active.add(session);
           }
           break;
+        case TlvType.Pause:
+          session.keepUntil = this.#paused.until(now, fields.limit);
+          break;
         default:
           if (raw.type === TlvType.Mirror) {
             session.mirror = true;
@@ -155,7 +161,18 @@ export class Streams {
   /** The transport says that a stream is gone. */
   closed(now: number, stream: StreamId, reason: string): void {
     const session = this.#sessions.get(stream);
-    if (session) this.#remove(now, session, reason, { kind: "closed" });
+    if (!session) return;
+    const { peer, keepUntil } = session;
+    if (peer && keepUntil !== undefined && now < keepUntil) {
+      session.peer = undefined;
+      this.#paused.keep(peer, keepUntil);
+    }
+    this.#remove(now, session, reason, { kind: "closed" });
+  }
+
+  /** Tell all peers that this node restarts, and is back within `limit` ms. */
+  pause(now: number, limit: number): void {
+    for (const session of this.#sessions.values()) session.pause(now, limit);
   }
 
   /** Close a stream from this side. */
@@ -169,6 +186,7 @@ export class Streams {
     for (const session of [...this.#sessions.values()]) {
       if (session.endpoint.id === endpoint) this.end(now, session, reason);
     }
+    this.#paused.dropAll(endpoint, reason);
   }
 
   /**
@@ -206,7 +224,7 @@ export class Streams {
   }
 
   get nextWake(): number {
-    let earliest = this.#announceAt;
+    let earliest = Math.min(this.#announceAt, this.#paused.nextWake);
     for (const session of this.#sessions.values()) {
       earliest = Math.min(
         earliest,
@@ -219,6 +237,7 @@ export class Streams {
   }
 
   wake(now: number): void {
+    this.#paused.wake(now);
     if (now >= this.#announceAt) {
       this.#announceAt = Infinity;
       this.#announceBy = Infinity;
@@ -271,7 +290,7 @@ export class Streams {
     let inherited: Peer | undefined;
     if (existing) {
       const other = existing.stream === undefined ? undefined : this.#sessions.get(existing.stream);
-      if (other && this.#keepsOver(other, session, nodeId)) {
+      if (other && other.keepUntil === undefined && this.#keepsOver(other, session, nodeId)) {
         this.end(now, session, "second stream between the same two nodes", {
           kind: "redundant",
           node: nodeId,
@@ -288,6 +307,7 @@ export class Streams {
       return;
     }
     if (inherited) {
+      this.#paused.back(inherited);
       inherited.stream = session.stream;
       inherited.address = session.address;
       inherited.lastContact = now;

@@ -24,6 +24,8 @@ export const TlvType = {
   Hello: 32,
   /** Native only: the sender keeps no other node's data and wants short Node States. */
   Mirror: 34,
+  /** Native only: the sender ends for a restart, and asks to keep its place. */
+  Pause: 35,
 } as const;
 
 export interface RequestNetworkState {
@@ -73,6 +75,12 @@ export interface Hello {
   readonly instance: string;
 }
 
+export interface Pause {
+  readonly type: typeof TlvType.Pause;
+  /** How long the sender hopes to need at the most, in milliseconds. */
+  readonly limit: number;
+}
+
 /** What a table row decodes to. */
 export type Fields =
   | RequestNetworkState
@@ -82,7 +90,8 @@ export type Fields =
   | NodeState
   | Peer
   | KeepAliveInterval
-  | Hello;
+  | Hello
+  | Pause;
 
 /** A TLV of a datagram or of node data. `fields` is absent for types that are opaque to DNCP. */
 export interface DncpTlv {
@@ -189,6 +198,13 @@ const nativeRows = new Map<number, Row>([
       streamPort: r.u16(),
       instance: toHex(r.take(INSTANCE_BYTES)),
     }),
+    subTlvs: true,
+  }],
+  [TlvType.Pause, {
+    name: "pause",
+    where: "datagram",
+    fixed: () => 4,
+    read: (r) => ({ type: TlvType.Pause, limit: r.u32() }),
     subTlvs: true,
   }],
 ]);
@@ -306,6 +322,11 @@ export class TlvEncoder {
   /** Native only. */
   mirror(): Uint8Array {
     return this.#format.encode(TlvType.Mirror);
+  }
+
+  /** Native only. `limit` in ms. */
+  pause(limit: number): Uint8Array {
+    return this.#format.encode(TlvType.Pause, u32(limit));
   }
 
   #cut(hash: Uint8Array): Uint8Array {
