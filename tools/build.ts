@@ -1,147 +1,105 @@
 /**
- * `./denow task build`: bundles the program into `dist/agent/`: `main.js`, one chunk for everything
- * that is imported lazily, and `agent`, a launcher for the pinned Deno.
- *
- * `deno bundle` needs esbuild, which Deno itself fetches from the npm registry into its cache.
+ * `./denow task build [--target aarch64|x86_64|all] [--how auto|compile|pack] [--output DIR]`: one
+ * executable file `dist/agent-linux-TARGET` for each target (default: this computer's), `SHA256SUMS`,
+ * `manifest.json`, and the bundle as a folder, `dist/agent/`. How: docs/build.md.
  *
  * @module
  */
+import { parseArgs } from "node:util";
+import type { Built } from "./build/launcher.ts";
+import { type How, HOWS, make, type MakeOptions } from "./build/make.ts";
+import { ALL_TARGETS, ownTarget, type Target } from "./build/targets.ts";
 
-const ROOT = decodeURIComponent(new URL("../", import.meta.url).pathname);
+const ROOT = decodeURIComponent(new URL("../", import.meta.url).pathname).replace(/\/$/, "");
 
-/** What the bundle runs with: nothing is looked up or fetched, so starting costs no more than it must. */
-const RUN_FLAGS = [
-  "--quiet",
-  "--no-config",
-  "--no-lock",
-  "--no-remote",
-  "--no-npm",
-  "--cached-only",
-  "--no-prompt",
-  "--unstable-net",
-  "-A",
-];
-
-/** So many files are listed by name, the largest. */
+/** So many files of the bundle are listed by name, the largest. */
 const LISTED = 5;
 
-/** One file of the result. */
-export interface Built {
-  readonly name: string;
-  readonly bytes: number;
-}
-
 /**
- * Bundles `entry` into the folder `output`, which holds the old or the new files whatever happens.
- * Files come back with the largest first.
+ * Arguments → what to build.
  *
- * @throws {Error} with the bundler's words.
+ * @throws {Error} where they are wrong, with a line for whoever typed them.
  */
-export async function build(entry: string, output: string): Promise<Built[]> {
-  const parent = output.replace(/\/[^/]+$/, "");
-  await Deno.mkdir(parent, { recursive: true });
-  const fresh = await Deno.makeTempDir({ dir: parent, prefix: ".build-" });
-  try {
-    const { code, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["bundle", "--quiet", "--minify", "--code-splitting", "--outdir", fresh, entry],
-      stdin: "null",
-      stdout: "null",
-      stderr: "piped",
-    }).output();
-    if (code !== 0) throw new Error(`deno bundle failed: ${new TextDecoder().decode(stderr)}`);
-    const main = `${fresh}/${entry.replace(/^.*\//, "").replace(/\.ts$/, ".js")}`;
-    if (main !== `${fresh}/main.js`) await Deno.rename(main, `${fresh}/main.js`);
-    await hideLazyImports(fresh);
-    await Deno.writeTextFile(`${fresh}/agent`, launcher(Deno.execPath()), { mode: 0o755 });
-    await Deno.chmod(fresh, 0o755);
-    await Deno.remove(output, { recursive: true }).catch(ignoreMissing);
-    await Deno.rename(fresh, output);
-  } catch (error) {
-    await Deno.remove(fresh, { recursive: true }).catch(ignoreMissing);
-    throw error;
-  }
-  return (await sizes(output)).sort((a, b) => b.bytes - a.bytes);
-}
-
-/**
- * Deno reads and analyses at start whatever stands in a literal `import("./x.js")`, so a light
- * command would pay for the daemon's chunks. A computed name is looked at when it is imported.
- */
-async function hideLazyImports(folder: string): Promise<void> {
-  for (const { name } of await sizes(folder)) {
-    const text = await Deno.readTextFile(`${folder}/${name}`);
-    await Deno.writeTextFile(`${folder}/${name}`, lazily(text));
-  }
-}
-
-/** A chunk's text with the names of its lazy imports computed. */
-export function lazily(text: string): string {
-  return text.replace(/\bimport\(("\.\/[\w.-]+\.js")\)/g, "import((0,String)($1))");
-}
-
-/**
- * The launcher: execs Deno on the `main.js` beside it, so that process id, signals and exit code are
- * the program's own. It forks nothing in the usual case.
- *
- * @param deno the runtime that it was built with; `$DENO` overrules it.
- */
-export function launcher(deno: string): string {
-  return `#!/bin/sh
-# The bundled agent on the Deno that built it; set DENO to use another one.
-self=$0
-case $self in */*) ;; *) self=$(command -v -- "$self") || self=./$0 ;; esac
-[ ! -h "$self" ] || self=$(readlink -f -- "$self")
-built_with=${quote(deno)}
-deno=\${DENO:-$built_with}
-[ -x "$deno" ] || deno=$(command -v deno) || {
-  echo "agent: the Deno that built this is gone; set DENO, or run ./denow task build again" >&2
-  exit 126
-}
-export DENO_NO_UPDATE_CHECK=1
-exec "$deno" run ${RUN_FLAGS.join(" ")} "\${self%/*}/main.js" "$@"
-`;
-}
-
-/** A text as one word of a shell. */
-function quote(text: string): string {
-  return `'${text.replaceAll("'", `'\\''`)}'`;
-}
-
-async function sizes(folder: string): Promise<Built[]> {
-  const files: Built[] = [];
-  for await (const { name } of Deno.readDir(folder)) {
-    files.push({ name, bytes: (await Deno.stat(`${folder}/${name}`)).size });
-  }
-  return files;
-}
-
-function ignoreMissing(error: unknown): void {
-  if (!(error instanceof Deno.errors.NotFound)) throw error;
+export function parse(args: readonly string[], root: string): MakeOptions {
+  const { values } = parseArgs({
+    args: args.filter((word) => word !== "--"),
+    options: {
+      target: { type: "string", default: ownTarget() },
+      how: { type: "string", default: "auto" },
+      output: { type: "string", default: `${root}/dist` },
+    },
+  });
+  const oneOf = <T extends string>(option: string, value: string, known: readonly T[]): T => {
+    const found = known.find((word) => word === value);
+    if (found === undefined) throw new Error(`--${option} ${value}: use ${known.join(", ")}`);
+    return found;
+  };
+  const target = oneOf<Target | "all">("target", values.target, [...ALL_TARGETS, "all"]);
+  return {
+    root,
+    output: values.output.startsWith("/") ? values.output : `${Deno.cwd()}/${values.output}`,
+    targets: target === "all" ? ALL_TARGETS : [target],
+    how: oneOf<How>("how", values.how, HOWS),
+    store: `${root}/.deno/npm`,
+  };
 }
 
 async function main(): Promise<number> {
-  const output = `${ROOT}dist/agent`;
-  const files = await build(`${ROOT}main.ts`, output);
-  const row = (bytes: number, what: string) =>
-    console.log(`${(bytes / 1024).toFixed(1).padStart(8)} KiB  ${what}`);
-  for (const { name, bytes } of files.slice(0, LISTED)) row(bytes, name);
-  const total = files.reduce((sum, { bytes }) => sum + bytes, 0);
-  row(
-    files.find(({ name }) => name === "main.js")?.bytes ?? 0,
-    "main.js, which every command loads",
-  );
-  row(total, `in all ${files.length} files of dist/agent/`);
-
-  // A bundle that does not start is no result.
-  const { version } = JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`));
-  const started = await new Deno.Command(`${output}/agent`, { args: ["version"] }).output();
-  const words = new TextDecoder().decode(started.stdout) + new TextDecoder().decode(started.stderr);
-  if (started.code !== 0 || !words.includes(version)) {
-    console.error(`build: dist/agent/agent version does not answer with ${version}: ${words}`);
+  let options;
+  try {
+    options = parse(Deno.args, ROOT);
+  } catch (error) {
+    console.error(`build: ${messageOf(error)}`);
+    return 2;
+  }
+  const { output } = options;
+  try {
+    const { manifest, bundled } = await make({ ...options, say: console.log });
+    tellBundle(bundled);
+    for (const { name, bytes } of manifest.files) row(bytes / 1e6, "MB", name);
+    await start(`${output}/agent/agent`, manifest.agent);
+    const own = manifest.files.find(({ target }) => target === ownTarget());
+    if (own !== undefined) await start(`${output}/${own.name}`, manifest.agent);
+  } catch (error) {
+    console.error(`build: ${messageOf(error)}`);
     return 1;
   }
-  console.log(`started: ${words.trim()}`);
   return 0;
+}
+
+function tellBundle(files: readonly Built[]): void {
+  for (const { name, bytes } of files.slice(0, LISTED)) row(bytes / 1024, "KiB", name);
+  const entry = files.find(({ name }) => name === "main.js")?.bytes ?? 0;
+  row(entry / 1024, "KiB", "main.js, which every command loads");
+  const total = files.reduce((sum, { bytes }) => sum + bytes, 0);
+  row(total / 1024, "KiB", `in all ${files.length} files of the bundle`);
+}
+
+function row(size: number, unit: string, what: string): void {
+  console.log(`${size.toFixed(1).padStart(8)} ${unit}  ${what}`);
+}
+
+/** What does not start is no result. */
+async function start(file: string, version: string): Promise<void> {
+  const cache = await Deno.makeTempDir({ prefix: "agent-build-" });
+  try {
+    const { code, stdout, stderr } = await new Deno.Command(file, {
+      args: ["version"],
+      env: { AGENT_CACHE: cache },
+      stdin: "null",
+    }).output();
+    const words = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+    if (code !== 0 || !words.includes(version)) {
+      throw new Error(`${file} version does not answer with ${version}: ${words.trim()}`);
+    }
+    console.log(`started: ${words.trim()}`);
+  } finally {
+    await Deno.remove(cache, { recursive: true });
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 if (import.meta.main) Deno.exit(await main());

@@ -88,7 +88,7 @@ export class Context {
 
   async #build(): Promise<string> {
     this.#checkOpen();
-    const { build } = await import("../../tools/build.ts");
+    const { build } = await import("../../tools/build/launcher.ts");
     const output = `${makeTempDir(this.#undoLast)}/agent`;
     try {
       await build(`${ROOT}main.ts`, output);

@@ -1,6 +1,9 @@
-/** The bundle's launcher: it is the program, whatever folder it is started from and by whatever name. */
-import { match, ok, strictEqual } from "node:assert/strict";
-import { build, type Built, launcher, lazily } from "../../tools/build.ts";
+/** The bundle, and its launcher: it is the program, whatever folder it is started from and by whatever name. */
+import { deepStrictEqual, match, ok, strictEqual, throws } from "node:assert/strict";
+import { parse } from "../../tools/build.ts";
+import { build, type Built, launcher } from "../../tools/build/launcher.ts";
+import { lazily, renamed } from "../../tools/build/bundle.ts";
+import { DENO_VERSION, TARGETS } from "../../tools/build/targets.ts";
 import { skipReason } from "../skip.ts";
 
 const PROGRAM = `
@@ -130,4 +133,47 @@ Deno.test("build: names of lazy imports are computed, other text stays", () => {
     lazily('import"./a.js";var f=()=>import("./b-1.js").then(g);h("import(./c.js)")'),
     'import"./a.js";var f=()=>import((0,String)("./b-1.js")).then(g);h("import(./c.js)")',
   );
+});
+
+Deno.test("build: the names of chunks come from what is in them, and not from the bundler's names", async () => {
+  // Two chunks that import each other, and two that differ only in what they import.
+  const chunks = (a: string, b: string, c: string, d: string, main: string) =>
+    new Map([
+      [`chunk-${a}.js`, `import"./chunk-${b}.js";x`],
+      [`chunk-${b}.js`, `import("./chunk-${a}.js");y`],
+      [`chunk-${c}.js`, `import"./chunk-${a}.js"`],
+      [`chunk-${d}.js`, `import"./chunk-${b}.js"`],
+      [main, `import"./chunk-${c}.js";import"./chunk-${d}.js";"./other.js"`],
+    ]);
+  const one = await renamed(chunks("AAAAAAA1", "B", "CCCCCCC3", "D", "program.js"), "program.js");
+  const other = await renamed(chunks("ZZZZZZZ1", "B", "YYYYYYY3", "D", "program.js"), "program.js");
+  deepStrictEqual([...one], [...other]);
+  strictEqual(one.size, 5);
+  match(one.get("main.js") ?? "", /^import"\.\/chunk-[0-9a-f]{12}\.js";.*"\.\/other\.js"$/);
+  for (const text of one.values()) {
+    for (const [, name = ""] of text.matchAll(/"\.\/(chunk-[^"]*)"/g)) ok(one.has(name), name);
+  }
+});
+
+Deno.test("build: what is asked for on the command line", () => {
+  const { targets, how, output } = parse(["--target", "all", "--how", "pack"], "/r");
+  deepStrictEqual(targets, ["aarch64", "x86_64"]);
+  deepStrictEqual([how, output], ["pack", "/r/dist"]);
+  strictEqual(parse([], "/r").targets.length, 1);
+  strictEqual(parse(["--output", "d"], "/r").output, `${Deno.cwd()}/d`);
+  throws(() => parse(["--target", "armv7"], "/r"), /aarch64, x86_64, all/);
+  throws(() => parse(["--how", "zip"], "/r"), /auto, compile, pack/);
+  throws(() => parse(["--fast"], "/r"), /--fast/);
+});
+
+Deno.test("build: the runtimes are those of denow", () => {
+  const denow = Deno.readTextFileSync(new URL("../../denow", import.meta.url));
+  const setting = (name: string) => new RegExp(`^${name}=(.*)$`, "m").exec(denow)?.[1];
+  strictEqual(setting("version"), DENO_VERSION);
+  strictEqual(setting("sha256_x64"), TARGETS.x86_64.runtime.sha256);
+  strictEqual(setting("sha256_arm64"), TARGETS.aarch64.runtime.sha256);
+  for (const { loader, runtime } of Object.values(TARGETS)) {
+    ok(denow.includes(loader), loader);
+    ok(denow.includes(`package=${runtime.package} `), runtime.package);
+  }
 });
