@@ -11,7 +11,10 @@ import type { Scheduler } from "../core/mod.ts";
 export type Feed = (input: (now: number) => void) => void;
 
 /** A feed for all machines of one agent. */
-export function feedInto(scheduler: Scheduler, onError: (error: unknown) => void): Feed {
+export function feedInto(
+  scheduler: Pick<Scheduler, "now" | "touch">,
+  onError: (error: unknown) => void,
+): Feed {
   return (input) => {
     try {
       input(scheduler.now());

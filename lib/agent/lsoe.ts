@@ -52,7 +52,7 @@ export type LsoeNetwork = PublishedInto & Pick<Network, "view"> & {
 export interface LsoeSurroundings {
   readonly networks: readonly LsoeNetwork[];
   readonly clock: Clock;
-  readonly scheduler: Scheduler;
+  readonly scheduler: Pick<Scheduler, "now" | "add" | "remove" | "touch">;
   readonly log: Log;
   readonly problems: Problems;
   readonly randomBytes: (length: number) => Uint8Array;
@@ -279,7 +279,7 @@ export class LsoeService {
   #withoutSocket(error: unknown): void {
     const { problems, clock, scheduler } = this.#around;
     this.#refusal = new AgentError(`LSOE does not run: ${messageOf(error)}`, ExitCode.Refused);
-    problems.note(PROBLEM, this.#refusal.message);
+    problems.note(PROBLEM, this.#refusal.message, { lasts: true });
     this.#tryAt = clock.now() + TRY_AGAIN;
     scheduler.touch();
   }

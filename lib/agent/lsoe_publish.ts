@@ -23,8 +23,11 @@ const GATHER = 20;
 const AT_LEAST_APART = 500;
 /** What had no room is tried again after this, in ms. */
 const AGAIN = 10_000;
-/** Bytes of node data for all cables: 64 of them, and never more than a quarter of a small budget. */
-const MOST_BYTES = 16_384;
+/** Bytes of node data for all cables, and their share of what a small network allows: 64 and more fit. */
+const MOST_BYTES = 24_576;
+const SHARE = 3 / 8;
+/** Bytes that are left for what else the agent says of itself; less where there is little in all. */
+const SPARE = 1_024;
 
 /** A network, as far as it matters here. */
 export interface PublishedInto {
@@ -157,7 +160,7 @@ function fit(
   wanted: ReadonlyMap<string, Value>,
   at: number,
 ): Map<string, Value> {
-  let room = Math.min(MOST_BYTES, Math.floor(stateLimit / 4));
+  let room = Math.min(MOST_BYTES, Math.floor(stateLimit * SHARE));
   const fitting = new Map<string, Value>();
   for (const [key, value] of wanted) {
     const size = codec.sizeOf({ key, value, at: Math.floor(at) });
@@ -168,9 +171,9 @@ function fit(
   return fitting;
 }
 
-function take({ own }: PublishedInto, wall: number, writes: readonly Write[]): boolean {
+function take({ own, stateLimit }: PublishedInto, wall: number, writes: readonly Write[]): boolean {
   try {
-    own.setAgent(wall, writes);
+    own.setAgent(wall, writes, Math.min(SPARE, Math.floor(stateLimit / 64)));
     return true;
   } catch (error) {
     if (error instanceof StateRefusal) return false;

@@ -100,8 +100,8 @@ async function json(path) {
 }
 async function refresh() {
   try {
-    const [status, nodes, peers] = await Promise.all(
-      ["v1/status", "v1/nodes", "v1/peers"].map(json));
+    const [status, nodes, peers, links] = await Promise.all(
+      ["v1/status", "v1/nodes", "v1/peers", "v1/links"].map(json));
     at("name").textContent = status.name;
     document.title = status.name + " – agent";
     at("about").textContent = "agent " + status.version + ", up " + ago(status.uptimeSeconds) +
@@ -118,10 +118,19 @@ async function refresh() {
       cell("th", peer.node), cell("td", peer.endpoint), cell("td", peer.address, "value"),
       cell("td", ago(peer.lastContactSeconds) + " ago"),
     ]));
+    at("cables").hidden = links.length === 0;
+    fill("links", links.map(({ a, b, state }) => [
+      cell("th", end(a)), cell("td", a.addresses.join(" "), "value"),
+      cell("td", state === "open" ? "open" : "one end reports it"),
+      cell("th", end(b)), cell("td", b.addresses.join(" "), "value"),
+    ]));
     drawSoon();
   } catch (error) {
     live(false, error.message);
   }
+}
+function end({ node, interface: name, id, mac }) {
+  return (node ?? (id || mac)) + (name === null ? "" : " " + name);
 }
 function live(on, why) {
   const text = on ? "live" : "not connected" + (why ? ": " + why : "") + "; trying again";
@@ -193,9 +202,18 @@ const BODY = `
 <th scope="col">Last heard</th></tr></thead>
 <tbody id="peers"></tbody></table></div>
 </section>
+<section id="cables" aria-labelledby="h-links" hidden>
+<h2 id="h-links">Cables</h2>
+<div class="wide" role="region" aria-labelledby="h-links" tabindex="0"><table>
+<caption>Which cable leads where</caption>
+<thead><tr><th scope="col">One end</th><th scope="col">Addresses</th><th scope="col">State</th>
+<th scope="col">Other end</th><th scope="col">Addresses</th></tr></thead>
+<tbody id="links"></tbody></table></div>
+</section>
 </main>
 <noscript><p>This page needs JavaScript. The same is told by <code>agent status</code>,
-<code>agent nodes</code>, <code>agent peers</code> and <code>agent get</code>.</p></noscript>`;
+<code>agent nodes</code>, <code>agent peers</code>, <code>agent links</code> and
+<code>agent get</code>.</p></noscript>`;
 
 /** The page. Only its own style and script may run, and it may ask nobody but us. */
 export function pageResponse(): Response {

@@ -312,10 +312,11 @@ export class OwnDictionary implements Machine {
   }
 
   /**
-   * What the agent says of itself, under `agent/…`. Keys that are not named stay as they are.
+   * What the agent says of itself, under `agent/…`. Keys that are not named stay as they are. `spare`:
+   * bytes that must be left for what is more important; a write without them is refused.
    * @throws {AgentError} exit 4 where there is no room.
    */
-  setAgent(wall: number, writes: Writes): void {
+  setAgent(wall: number, writes: Writes, spare = 0): void {
     const changes = new Map<string, Entry | undefined>();
     for (const [key, value, at = wall] of lastOfEach(writes)) {
       if (!checkKey(key).startsWith(AGENT_PREFIX)) {
@@ -324,7 +325,8 @@ export class OwnDictionary implements Machine {
       if (value !== null) changes.set(key, this.#entry(at, key, value));
       else if (this.#agent.entries.has(key)) changes.set(key, undefined);
     }
-    this.#checkRoom(this.#agent, changes);
+    const growth = this.#claims.growth(this.#agent, changes);
+    if (growth > 0) this.#budget.check("agent", growth + spare);
     this.#finish(this.#agent, changes);
   }
 
