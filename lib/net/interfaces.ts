@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { formatIp6 } from "../wire/ip.ts";
 
 /** A network interface. Of two lists of the same interfaces in the same state, all fields are equal. */
 export interface InterfaceInfo {
@@ -32,8 +33,15 @@ export interface InterfaceSource {
   close(): void;
 }
 
+/** An address of an interface, as the runtime tells it. */
+type SystemAddress = Pick<Deno.NetworkInterfaceInfo, "name" | "address" | "cidr"> & {
+  readonly mac?: string;
+  readonly scopeid?: number | null;
+};
+
 /** Where {@linkcode readInterfaces} looks. Tests bring their own. */
 export interface SystemView {
+  /** Throws where the runtime cannot ask. */
   addresses(): Deno.NetworkInterfaceInfo[];
   /** The text of a file below `/proc` or `/sys`; throws where there is none. */
   read(path: string): string;
@@ -76,10 +84,11 @@ export class FixedInterfaces implements InterfaceSource {
  * without an address; `/sys` knows the rest. What is missing there is taken from the addresses.
  */
 export function readInterfaces(system: SystemView = thisSystem): InterfaceInfo[] {
-  const found = system.addresses();
+  const ipv6 = attempt(system, "/proc/net/if_inet6");
+  const found = addressesOf(system, ipv6);
   const names = new Set(namesOf(attempt(system, "/proc/net/dev")));
   for (const { name } of found) names.add(name);
-  const { indexes, tentative } = ipv6Details(attempt(system, "/proc/net/if_inet6"));
+  const { indexes, tentative } = ipv6Details(ipv6);
 
   const all: InterfaceInfo[] = [];
   for (const name of names) {
@@ -108,6 +117,27 @@ export function readInterfaces(system: SystemView = thisSystem): InterfaceInfo[]
     });
   }
   return all.sort((a, b) => a.index - b.index || (a.name < b.name ? -1 : 1));
+}
+
+/**
+ * The runtime asks over netlink; in a sandbox without it that fails. IPv6 addresses then come from
+ * `/proc`, which does not tell those of IPv4, but loopback has what every loopback has.
+ */
+function addressesOf(system: SystemView, ipv6: string): SystemAddress[] {
+  try {
+    return system.addresses();
+  } catch {
+    return ipv6.split("\n").flatMap((line) => {
+      const match = /^([0-9a-f]{32}) +\S+ +([0-9a-f]{2}) .* (\S+)\s*$/.exec(line.trim());
+      const [, hex, bits, name] = match ?? [];
+      if (!hex || !bits || !name) return [];
+      const address = formatIp6(Uint8Array.fromHex(hex));
+      const own = { name, address, cidr: `${address}/${parseInt(bits, 16)}` };
+      return address === "::1"
+        ? [{ ...own, address: "127.0.0.1", cidr: "127.0.0.1/8" }, own]
+        : [own];
+    });
+  }
 }
 
 /** `/proc/net/dev`: two lines of headings, then `  eth0: 1 2 3 …`. */
@@ -146,7 +176,7 @@ function macOf(text: string): string {
     : "";
 }
 
-function isLoopback(own: readonly Deno.NetworkInterfaceInfo[]): boolean {
+function isLoopback(own: readonly SystemAddress[]): boolean {
   return own.some(({ address }) => address.startsWith("127.") || address === "::1");
 }
 

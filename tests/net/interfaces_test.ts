@@ -149,6 +149,22 @@ Deno.test("interfaces: without /proc and /sys the addresses tell what they can",
   deepStrictEqual(all.map(({ index, mtu }) => [index, mtu]), [[0, 0], [0, 0], [2, 0]]);
 });
 
+Deno.test("interfaces: in a sandbox where the runtime cannot ask, /proc tells of IPv6", () => {
+  const computer = pi();
+  computer.addresses = () => {
+    throw new Error("Address family not supported by protocol (os error 97)");
+  };
+  computer.sys("eth0", { address: "b8:27:eb:00:00:01" });
+  const all = readInterfaces(computer);
+  deepStrictEqual(all.map(({ name, addresses }) => [name, ...addresses]), [
+    ["lo", "127.0.0.1/8", "::1/128"],
+    ["eth0", "fe80::ba27:ebff:fe00:1/64"],
+    ["wlan0"],
+    ["docker0"],
+  ]);
+  deepStrictEqual([all[0]?.loopback, all[1]?.mac, all[1]?.index], [true, "b8:27:eb:00:00:01", 2]);
+});
+
 Deno.test("interfaces: nonsense in /proc and /sys breaks nothing", () => {
   const computer = pi();
   computer.files.set("/proc/net/dev", "eth0\n\n\n:::\n eth0:");
@@ -162,6 +178,17 @@ Deno.test("interfaces: this computer has a loopback that is up", () => {
   const lo = readInterfaces().find(({ loopback }) => loopback);
   ok(lo?.up && lo.running);
   ok(lo.addresses.some((cidr) => cidr === "127.0.0.1/8" || cidr === "::1/128"));
+  // And without the runtime's help the same of IPv6.
+  const ipv6 = (all: InterfaceInfo[]) =>
+    all.map(({ name, addresses }) => [name, ...addresses.filter((cidr) => cidr.includes(":"))]);
+  const addresses = () => {
+    throw new Error("not here");
+  };
+  const read = (path: string) => Deno.readTextFileSync(path);
+  deepStrictEqual(
+    ipv6(readInterfaces({ addresses, read })).map((all) => all.sort()),
+    ipv6(readInterfaces()).map((all) => all.sort()),
+  );
 });
 
 Deno.test("interfaces: where nobody tells of changes, they stay as they were", () => {
