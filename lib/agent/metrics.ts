@@ -13,7 +13,7 @@ export interface AgentFigures {
   readonly uptimeSeconds: number;
   readonly problems: number;
   /** Absent where LSOE does not run. */
-  readonly lsoe: LsoeFigures | undefined;
+  readonly lsoe?: LsoeFigures | undefined;
 }
 
 /** `fooBar` → `foo_bar`. */
@@ -108,13 +108,13 @@ function lsoeMetrics({ counters, sessions, sendErrors, reports }: LsoeFigures): 
       return single(`agent_lsoe_${words}_total`, help, "counter", value);
     }),
     family("sessions", "LSOE sessions, by state.", "gauge", "state", Object.entries(sessions)),
-    family(
+    ...(sendErrors.size === 0 ? [] : [family(
       "send_errors_total",
       "LSOE PDUs that could not be sent, by the kernel's word.",
       "counter",
       "error",
       sendErrors,
-    ),
+    )]),
     ...(reports === undefined ? [] : [family(
       "reports_total",
       "Northbound LSOE reports, by what became of them.",

@@ -1,6 +1,7 @@
 /** LSOE as the agent runs it: on simulated cables, under virtual time. */
 import { deepStrictEqual, match, ok, strictEqual, throws } from "node:assert/strict";
 import { AgentError, ExitCode } from "../../lib/core/mod.ts";
+import { metricsOf } from "../../lib/agent/metrics.ts";
 import { Wires } from "../sim/kernel.ts";
 import { agents, LsoeAgent, lsoeTable, Shared } from "./lsoe_world.ts";
 
@@ -212,6 +213,38 @@ Deno.test("lsoe: switched off, it says how to switch it on; a reload does, and o
   await a.service.configure(lsoeTable());
   wires.run(4_000);
   strictEqual(events.length, before, "the same config again changes nothing");
+});
+
+Deno.test("lsoe: figures for the metrics: counters, sessions by state, what became of reports", async () => {
+  const wires = new Wires();
+  const [a, b] = await agents(wires, 2, 'report-rfc7752-url = "http://127.0.0.1:1/"\n') as [
+    LsoeAgent,
+    LsoeAgent,
+  ];
+  wires.cable(a.kernel, b.kernel);
+  wires.run(1_000);
+  const families = () =>
+    metricsOf([], { version: "1", uptimeSeconds: 1, problems: 0, lsoe: a.service.figures() })
+      .filter(({ name }) => name.startsWith("agent_lsoe_"));
+  const samples = (name: string) =>
+    Object.fromEntries(
+      families().find((family) => family.name === name)?.samples.map(({ labels, value }) => [
+        Object.values(labels ?? {})[0],
+        value,
+      ]) ?? [],
+    );
+  deepStrictEqual(samples("agent_lsoe_sessions"), { opening: 0, half: 0, open: 1 });
+  deepStrictEqual(Object.keys(samples("agent_lsoe_reports_total")), ["sent", "retried", "dropped"]);
+  strictEqual(families().find(({ name }) => name === "agent_lsoe_send_errors_total"), undefined);
+  a.kernel.breakPorts("gone");
+  wires.run(3_500);
+  ok(Number(samples("agent_lsoe_send_errors_total")["closed"]) > 0);
+  for (const { name, help, type, samples } of families()) {
+    match(name, /^agent_lsoe_[a-z_]+$/);
+    strictEqual(name.endsWith("_total"), type === "counter", name);
+    ok(help.endsWith(".") && samples.length > 0, name);
+  }
+  for (const agent of [a, b]) await agent.service.stop();
 });
 
 Deno.test("lsoe: interfaces that the config leaves out do not speak", async () => {

@@ -355,6 +355,16 @@ Deno.test("own: the limit is met to the byte, and the agent has its reserve", ()
   deepStrictEqual({ ...seen }, before);
 });
 
+Deno.test("own: what the agent writes can leave bytes for what is more important", () => {
+  const { own, shown } = made({ limit: 100, agentReserve: 40 });
+  own.set(0, WALL, writes({ a: "x".repeat(25), b: 0 }));
+  const error = refusal(() => own.setAgent(WALL, [["agent/links/x", "x".repeat(6)]], 6));
+  match(error.message, /state 101 bytes .*; 100 are allowed/);
+  own.setAgent(WALL, [["agent/links/x", "x".repeat(5)]], 6);
+  own.setAgent(WALL, [["agent/links/x", "x".repeat(4)]], 60);
+  strictEqual(Object.keys(shown()).length, 3, "what shrinks is never refused");
+});
+
 Deno.test("own: a write that swaps within the limit is taken as a whole", () => {
   const { own, shown } = made({ limit: 100, agentReserve: 0 });
   own.set(0, WALL, writes({ a: "x".repeat(70) }));
