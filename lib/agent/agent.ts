@@ -12,6 +12,7 @@ import { readSecret } from "./config_keys.ts";
 import { Gateway } from "./gateway.ts";
 import { InterfaceEvents } from "./interface_events.ts";
 import { type Kernel, openKernel } from "./kernel.ts";
+import { leaveHandover, takeHandover } from "./handover.ts";
 import { loadSecrets } from "./keys.ts";
 import type { Log } from "./log.ts";
 import { LsoeService } from "./lsoe.ts";
@@ -36,6 +37,8 @@ export interface AgentOptions {
   readonly labels?: LabelSource;
   /** Asked to start anew, by the local API. */
   readonly restart?: (how: RestartHow) => void;
+  /** What it was called with. Default: what this process was. */
+  readonly args?: readonly string[];
 }
 
 /** A running agent. */
@@ -114,6 +117,7 @@ export class Agent {
         interfaces: () => this.#interfaces.current(),
         ready: () => this.#started,
         restart: options.restart,
+        args: options.args ?? Deno.args,
       }),
       touched: () => this.scheduler.touch(),
     });
@@ -163,8 +167,15 @@ export class Agent {
     this.#log.notice("the config was read again");
   }
 
-  /** Leave all networks and let go of everything. */
-  async stop(): Promise<void> {
+  /**
+   * Leave all networks and let go of everything. With `restart` the others are asked to keep our
+   * place, because this agent is started again at once.
+   */
+  async stop({ restart = false } = {}): Promise<void> {
+    if (restart) {
+      const links = this.networks.map((network) => [network.config.name, network.pause()] as const);
+      leaveHandover(this.#config.agent.stateDir, new Map(links), (line) => this.#log.warning(line));
+    }
     await this.#lsoe.stop();
     this.#unsubscribe();
     this.#interfaces.close();
@@ -185,7 +196,10 @@ export class Agent {
       onFault: (error) => this.#fault(error),
     });
     const interfaces = this.#interfaces.current();
-    for (const network of this.networks) network.start(interfaces);
+    const before = takeHandover(agent.stateDir);
+    for (const network of this.networks) {
+      network.start(interfaces, before.get(network.config.name));
+    }
     this.scheduler.add(this.#gateway);
     this.#gateway.start();
     this.#unsubscribe = this.#interfaces.subscribe((all) => {

@@ -115,6 +115,8 @@ export interface RunOptions {
   readonly config: Config;
   /** Aborted by SIGINT and SIGTERM: leave the network in order, then return. */
   readonly stop: AbortSignal;
+  /** What a restart calls the program with. Default: what this process was called with. */
+  readonly args?: readonly string[];
   /** Calls back after each SIGHUP with what reads the config anew, and throws where it is wrong. */
   onReload(listener: (load: () => Config) => void): void;
 }

@@ -46,6 +46,8 @@ const STREAM_ENDPOINT: EndpointId = 1;
 /** Streams taken at once, peers and leafy clients together. */
 const MAX_STREAMS = 1_200;
 const DIAL_TIMEOUT = 4_000;
+/** How long a stop waits for what was written before, in ms. */
+const LAST_WORDS = 500;
 /** Answers to multicast queries are spread over this time, in ms, and no more wait at once. */
 const ANSWER_SPREAD = 20;
 const MOST_ANSWERS = 64;
@@ -253,9 +255,20 @@ export class NativeTransport implements NetworkTransport {
   async stop(): Promise<void> {
     this.#abort.abort();
     for (const endpoint of [...this.#links.keys()]) this.#closeSocket(endpoint);
+    await this.#flushed();
     for (const stream of this.#streams.values()) stream.close("this agent stops");
     this.#streams.clear();
     await Promise.all([this.#listener?.close(), ...this.#closing]);
+  }
+
+  /** What was said last is on its way; a peer that does not read is not waited for. */
+  async #flushed(): Promise<void> {
+    const busy = [...this.#streams.values()].filter((stream) => stream.buffered > 0);
+    if (busy.length === 0) return;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<void>((resolve) => timer = setTimeout(resolve, LAST_WORDS));
+    await Promise.race([late, Promise.all(busy.map((stream) => stream.flushed()))]);
+    clearTimeout(timer);
   }
 
   multicast(endpoint: EndpointId, payload: Uint8Array): void {

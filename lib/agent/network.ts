@@ -5,7 +5,7 @@
  * @module
  */
 import { type Clock, messageOf, Random, type Scheduler } from "../core/mod.ts";
-import { Dncp, type EndpointId, type NodeId, type Profile } from "../dncp/mod.ts";
+import { Dncp, type EndpointId, type NodeId, type PeerLink, type Profile } from "../dncp/mod.ts";
 import { LeafyServer } from "../leafy/mod.ts";
 import { type InterfaceInfo, needsReopening } from "../net/mod.ts";
 import {
@@ -21,6 +21,7 @@ import { decodeCbor, encodeCbor } from "../wire/cbor.ts";
 import { concat, type NetworkKey, toHex, WireError } from "../wire/mod.ts";
 import type { NetworkConfig } from "./config.ts";
 import { type Feed, feedInto } from "./feed.ts";
+import { PAUSE_LIMIT } from "./handover.ts";
 import { interfacesOf } from "./interfaces.ts";
 import type { NetworkSecrets } from "./keys.ts";
 import type { Log } from "./log.ts";
@@ -85,6 +86,8 @@ export class Network {
   readonly #startedAt: number;
   /** What was kept on disk is in the dictionary again. */
   #complete = false;
+  /** It ends for a restart: nothing more is published. */
+  #paused = false;
   #config: NetworkConfig;
   #keys: readonly NetworkKey[];
 
@@ -162,10 +165,10 @@ export class Network {
   }
 
   /**
-   * Join the network.
+   * Join the network. `before`: the peers of the process before this one, if that ended for a restart.
    * @throws {AgentError} with exit code 4 where the port cannot be had.
    */
-  start(interfaces: readonly InterfaceInfo[]): void {
+  start(interfaces: readonly InterfaceInfo[], before: readonly PeerLink[] = []): void {
     const { scheduler, clock, name, version, store, log } = this.#around;
     const leafy = new LeafyServer({
       view: this.view,
@@ -184,6 +187,7 @@ export class Network {
     }
     this.own.setAgent(clock.wall(), [["agent/name", name], ["agent/version", version]]);
     // All of it at once: others must not see this node without its name, or without its entries.
+    this.machine.resume(clock.now(), before, PAUSE_LIMIT);
     this.#complete = true;
     this.#publish();
     scheduler.add(this.machine);
@@ -197,8 +201,19 @@ export class Network {
     this.#around.scheduler.remove(this.machine);
     this.#around.scheduler.remove(this.own);
     this.#around.scheduler.remove(this.#grace);
-    this.#feed((now) => this.machine.leave(now));
+    if (!this.#paused) this.#feed((now) => this.machine.leave(now));
     await this.transport.stop();
+  }
+
+  /**
+   * Before {@linkcode Network.stop}, where the agent is started again at once: the others keep our
+   * place. Answers what the next start needs for that.
+   */
+  pause(): PeerLink[] {
+    this.#around.scheduler.remove(this.machine);
+    this.#around.scheduler.remove(this.own);
+    this.#paused = true;
+    return this.machine.pause(this.#around.clock.now(), PAUSE_LIMIT);
   }
 
   /** What can change while running: keys, interfaces, and the addresses to connect to. */
@@ -272,7 +287,7 @@ export class Network {
   }
 
   #publish(): void {
-    if (!this.#complete) return;
+    if (!this.#complete || this.#paused) return;
     const tlvs = [...this.#announced, ...this.transport.guestTlvs, ...this.own.encoded()];
     const { seqno } = this.machine;
     this.#feed((now) => this.machine.publish(now, tlvs));

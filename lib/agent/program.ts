@@ -26,6 +26,8 @@ export interface ProgramOptions {
   readonly networks: readonly Network[];
   readonly interfaces: () => InterfaceInfo[];
   readonly ready: () => boolean;
+  /** What the agent was called with. */
+  readonly args: readonly string[];
   /** Asked to start anew; undefined where this process cannot. */
   readonly restart: ((how: RestartHow) => void) | undefined;
 }
@@ -96,7 +98,7 @@ export class Program implements ProgramApi {
       version: VERSION,
       pid: Deno.pid,
       ...(file !== undefined && { file }),
-      args: Deno.args,
+      args: [...this.#options.args],
       boot: this.#boot,
       ready: this.#options.ready(),
     };

@@ -9,6 +9,7 @@ import { Agent } from "./agent.ts";
 import type { RunOptions } from "./config.ts";
 import { withoutEffect } from "./config_idle.ts";
 import { Log, stderrSink } from "./log.ts";
+import { Restart } from "./restart.ts";
 import { Systemd } from "./systemd.ts";
 import { VERSION } from "./version.ts";
 
@@ -24,7 +25,15 @@ export async function runAgent(options: RunOptions): Promise<number> {
     wall: () => monotonicClock.wall(),
     sink: stderrSink,
   });
-  const agent = await Agent.start({ config, log, tell: (line) => log.notice(line) });
+  const args = options.args ?? Deno.args;
+  const restart = new Restart(args, () => monotonicClock.now());
+  const agent = await Agent.start({
+    config,
+    log,
+    tell: (line) => log.notice(line),
+    restart: (how) => restart.ask(how),
+    args,
+  });
   const systemd = Systemd.connect(
     Deno.env,
     monotonicClock.now(),
@@ -59,13 +68,19 @@ export async function runAgent(options: RunOptions): Promise<number> {
     }
   }
   systemd.ready(status);
-  if (!stop.aborted) {
-    await new Promise<void>((resolve) =>
-      stop.addEventListener("abort", () => resolve(), { once: true })
-    );
-  }
-  const told = systemd.stopping();
-  await Promise.all([told, agent.stop()]);
-  log.notice("stopped");
+  await aborted(AbortSignal.any([stop, restart.exec.signal]));
+  const isExec = restart.exec.signal.aborted;
+  // Whoever becomes another program does not stop, as far as systemd is concerned.
+  const told = isExec ? undefined : systemd.stopping();
+  await Promise.all([told, agent.stop({ restart: restart.expected })]);
+  log.notice(isExec ? "starts anew" : "stopped");
+  restart.become();
   return ExitCode.Done;
+}
+
+async function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  await new Promise<void>((resolve) =>
+    signal.addEventListener("abort", () => resolve(), { once: true })
+  );
 }

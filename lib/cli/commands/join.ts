@@ -107,8 +107,32 @@ async function start(
   return await runAgent({
     config: fresh,
     stop: untilSignal(),
+    args: runArguments(call, path, plan),
     onReload: (listener) => Deno.addSignalListener("SIGHUP", () => listener(load)),
   });
+}
+
+/** What a restart calls the program with: as `agent run`, because it has joined by then. */
+function runArguments(call: Call, path: string | undefined, plan: JoinPlan): string[] {
+  const { socket, verbose, quiet } = call.globals;
+  const flags = ["name", "state-dir", "listen", "connect", "interfaces"].flatMap((name) =>
+    (flagTexts(call, name) ?? []).flatMap((value) => [`--${name}`, value])
+  );
+  const unwritten = path === undefined || path === "/dev/null"
+    ? [
+      ...["--key-file", plan.keyFiles[0] as string],
+      ...(plan.connect === undefined ? [] : ["--connect", plan.connect]),
+    ]
+    : [];
+  return [
+    ...(path === undefined ? [] : ["--config", path]),
+    ...["--network", plan.network],
+    ...(socket === undefined ? [] : ["--socket", socket]),
+    ...(verbose > 0 ? ["-v"] : quiet ? ["-q"] : []),
+    "run",
+    ...flags,
+    ...unwritten,
+  ];
 }
 
 /** The service, if there is one and this user may change it. */
