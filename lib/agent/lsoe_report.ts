@@ -1,6 +1,8 @@
 /**
- * Northbound reports by HTTP POST (`spec/lsoe.md` §8.1): in order and one at a time for each session,
- * tried again with growing pauses, and dropped when they are five seconds old.
+ * Northbound reports by HTTP POST (`spec/lsoe.md` §8.1): in order and one at a time for each peer on an
+ * interface, tried again with growing pauses, and dropped when they are five seconds old. Sessions
+ * with one peer that follow each other write to the same place of the receiver (`unique`), so the
+ * goodbye of the one must not overtake the lists of the next.
  *
  * @module
  */
@@ -48,9 +50,10 @@ interface Failure {
 /** Sends reports to one URL. */
 export class Reporter {
   readonly #options: ReporterOptions;
-  readonly #queues = new Map<number, Waiting[]>();
-  /** Sessions whose turn it is not yet. */
-  readonly #line: number[] = [];
+  /** By interface and peer. */
+  readonly #queues = new Map<string, Waiting[]>();
+  /** Peers whose turn it is not yet. */
+  readonly #line: string[] = [];
   readonly #stop = new AbortController();
   #waiting = 0;
   #busy = 0;
@@ -70,7 +73,7 @@ export class Reporter {
       this.#drop("too many reports wait");
       return;
     }
-    const id = report.session_pyid;
+    const id = `${report.peer_macaddr} ${report.ifname}`;
     const waiting = { body: JSON.stringify(report), since: this.#options.now() };
     this.#waiting++;
     const queue = this.#queues.get(id);
@@ -108,8 +111,8 @@ export class Reporter {
     }
   }
 
-  /** All that waits of one session, in order. */
-  async #serve(id: number): Promise<void> {
+  /** All that waits of one peer, in order. */
+  async #serve(id: string): Promise<void> {
     const queue = this.#queues.get(id) ?? [];
     for (;;) {
       const waiting = queue[0];

@@ -6,18 +6,19 @@ import { Problems } from "../../lib/agent/problems.ts";
 import type { Report } from "../../lib/lsoe/mod.ts";
 import { until } from "./in_process.ts";
 
-function report(session: number, name: string): Report {
+/** Of the session with this peer; `name` tells reports apart. */
+function report(peer: number, name: string, session = peer): Report {
   return {
     my_switch_id: "00:00:00:00:00:00:00:00:00:01",
     peer_switch_id: "00:00:00:00:00:00:00:00:00:02",
     session_pyid: session,
-    ifname: name,
-    peer_macaddr: "02:00:00:00:00:02",
+    ifname: "eth0",
+    peer_macaddr: `02:00:00:00:00:${peer.toString(16).padStart(2, "0")}`,
     peer_attributes: [],
     pdu_type: 4,
-    pdu_name: "IPV4ENCAPSULATION",
+    pdu_name: name,
     encaps: [],
-    unique: ["", name, "", "", "IPV4ENCAPSULATION"],
+    unique: ["", "eth0", "", "", name],
   };
 }
 
@@ -78,12 +79,23 @@ Deno.test("reports: one POST each, JSON in the specification's form, in order wi
   strictEqual(most, 1, "one at a time");
   for (const id of [0, 1, 2]) {
     deepStrictEqual(
-      world.bodies.filter(({ session_pyid }) => session_pyid === id).map(({ ifname }) => ifname),
+      world.bodies.filter(({ session_pyid }) => session_pyid === id).map(({ pdu_name }) =>
+        pdu_name
+      ),
       Array.from({ length: 10 }, (_, i) => `eth${id + 3 * i}`),
     );
   }
-  deepStrictEqual(world.bodies.find(({ ifname }) => ifname === "eth0"), report(0, "eth0"));
+  deepStrictEqual(world.bodies.find(({ pdu_name }) => pdu_name === "eth0"), report(0, "eth0"));
   ok(world.types.every((type) => type === "application/json"));
+  await world.close();
+});
+
+Deno.test("reports: the goodbye of a session does not overtake the next one with that peer", async () => {
+  const world = setUp((_, count) => new Response(null, { status: count === 1 ? 503 : 200 }));
+  world.reporter.report(report(1, "goodbye", 7));
+  world.reporter.report(report(1, "list", 8));
+  await until("both came", () => world.reporter.counters.sent === 2);
+  deepStrictEqual(world.bodies.map(({ pdu_name }) => pdu_name), ["goodbye", "goodbye", "list"]);
   await world.close();
 });
 
@@ -92,14 +104,16 @@ Deno.test("reports: a receiver that fails first gets it again, and the others af
   world.reporter.report(report(1, "a"));
   world.reporter.report(report(1, "b"));
   await until("both came", () => world.reporter.counters.sent === 2);
-  deepStrictEqual(world.bodies.map(({ ifname }) => ifname), ["a", "a", "a", "b"]);
+  deepStrictEqual(world.bodies.map(({ pdu_name }) => pdu_name), ["a", "a", "a", "b"]);
   deepStrictEqual(world.reporter.counters, { sent: 2, retried: 2, dropped: 0 });
   deepStrictEqual(world.log, []);
   await world.close();
 });
 
 Deno.test("reports: what the receiver refuses for good is not repeated", async () => {
-  const world = setUp(({ ifname }) => new Response(null, { status: ifname === "a" ? 400 : 200 }));
+  const world = setUp(({ pdu_name }) =>
+    new Response(null, { status: pdu_name === "a" ? 400 : 200 })
+  );
   world.reporter.report(report(1, "a"));
   await until("dropped", () => world.reporter.counters.dropped === 1);
   match(world.problems.current()[0] ?? "", /^LSOE reports to http:.* are lost: it answers 400; /);

@@ -167,3 +167,16 @@ Deno.test("where LSOE is off, one line says so; cables that others report show a
   assert.deepEqual([none.code, none.stdout], [0, "[]\n"]);
   assert.match(none.stderr, /^no cables; /);
 });
+
+Deno.test("without an agent the commands end with 3", async () => {
+  const dir = Deno.makeTempDirSync();
+  try {
+    for (const args of [["links"], ["lsoe", "sessions"], ["lsoe", "watch"]]) {
+      const { code, stderr } = await cli({ dir, socket: `${dir}/none.sock` }, ...args);
+      assert.equal(code, 3);
+      assert.match(stderr, /^no agent answers on .*; start it with: agent run\n$/);
+    }
+  } finally {
+    Deno.removeSync(dir, { recursive: true });
+  }
+});
