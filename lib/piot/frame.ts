@@ -33,6 +33,8 @@ export const VERSION = 1;
 export const LENGTH_BYTES = 4;
 /** Largest frame where neither side says something else, in octets behind the length. */
 export const MAX_FRAME = 1_048_576;
+/** What a frame takes besides header and body of a message (§9), in octets. */
+export const MESSAGE_ROOM = 128;
 
 /** Name → type and fields. The client is the side that dialled, the server the one that accepted. */
 export const FRAMES = {

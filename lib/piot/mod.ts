@@ -4,7 +4,14 @@
  *
  * @module
  */
+export * from "./api.ts";
 export * from "./fields.ts";
 export * from "./fnv.ts";
 export * from "./frame.ts";
 export * from "./header.ts";
+export type { PiotHooks } from "./hooks.ts";
+export type { Acquaintance, Destination } from "./acquaintances.ts";
+export type { PiotOptions } from "./context.ts";
+export type { DialMode } from "./link.ts";
+export type { Notice } from "./notices.ts";
+export { Piot } from "./piot.ts";

@@ -1,0 +1,37 @@
+/**
+ * What the parts of a node share.
+ *
+ * @module
+ */
+import type { Random } from "../core/mod.ts";
+import type { PiotConfig, PiotEvent, PiotOutput, PiotStore } from "./api.ts";
+import type { Id } from "./fields.ts";
+import type { PiotHooks } from "./hooks.ts";
+import type { Links } from "./links.ts";
+import type { Turn } from "./turn.ts";
+
+/** What a node is made with. */
+export interface PiotOptions {
+  /** Default: kept in the store, made at the first start. */
+  readonly id?: Id;
+  readonly name: string;
+  readonly config: PiotConfig;
+  readonly store: PiotStore;
+  readonly output: PiotOutput;
+  /** For jitter. */
+  readonly random: Random;
+  /** For ids, epochs and nonces: unpredictable. */
+  readonly randomBytes: (length: number) => Uint8Array;
+  /** ms since 1970. */
+  readonly wall: () => number;
+  readonly hooks?: PiotHooks;
+}
+
+/** The inside of a node. */
+export interface Context {
+  readonly options: PiotOptions;
+  readonly turn: Turn;
+  readonly links: Links;
+  /** Told once what it speaks of is stored. */
+  event(event: PiotEvent): void;
+}

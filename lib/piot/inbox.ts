@@ -1,0 +1,174 @@
+/**
+ * The peer's direction of a link: which messages were accepted, and those that nobody has taken yet
+ * (spec/piot.md §4 to §6).
+ *
+ * @module
+ */
+import type { PiotStore } from "./api.ts";
+import type { Epoch, Id } from "./fields.ts";
+import type { FrameFields } from "./frame.ts";
+import { keys, ordinalOf, receivedRecord, receivingRecord, recentRecord } from "./records.ts";
+import { RECENT, SeenIds } from "./seen.ts";
+import type { Turn } from "./turn.ts";
+
+/** A message that waits to be taken. */
+export interface Received {
+  readonly at: number;
+  readonly id: Id;
+  readonly header: Uint8Array;
+  readonly body: Uint8Array;
+  /** ms since 1970. */
+  readonly received: number;
+}
+
+/** What a number means. */
+export type Arrival = "next" | "again" | "gap";
+
+/** The inbox of one link. Its changes go into the turn. */
+export class Inbox {
+  readonly #link: number;
+  readonly #turn: Turn;
+  readonly #messages = new Map<number, Received>();
+  readonly #recent = new Map<Id, number>();
+  readonly #seen = new SeenIds();
+  /** Place of the next id in the list of the last ones. */
+  #slot = 1;
+  #next = 1;
+  #bytes = 0;
+  #epoch: Epoch | null = null;
+  #seq = 0;
+
+  constructor(link: number, turn: Turn) {
+    this.#link = link;
+    this.#turn = turn;
+  }
+
+  /** What the store knows of it. @throws {WireError} where that is damaged. */
+  load(store: PiotStore): void {
+    for (const [key, value] of store.scan(keys.receiving(this.#link))) {
+      if (key !== keys.receiving(this.#link)) continue;
+      const { epoch, seq, ...seen } = receivingRecord.decode(value);
+      this.#epoch = epoch;
+      this.#seq = seq;
+      this.#seen.load(seen);
+    }
+    for (const [key, value] of store.scan(keys.recents(this.#link))) {
+      this.#recent.set(recentRecord.decode(value).id, ordinalOf(key));
+    }
+    this.#slot = Math.max(0, ...this.#recent.values()) + 1;
+    for (const [key, value] of store.scan(keys.inbox(this.#link))) {
+      const at = ordinalOf(key);
+      this.#keep({ at, ...receivedRecord.decode(value) });
+      this.#next = at + 1;
+    }
+  }
+
+  get epoch(): Epoch | null {
+    return this.#epoch;
+  }
+  /** Highest number that was accepted; all below are too. */
+  get seq(): number {
+    return this.#seq;
+  }
+  get size(): number {
+    return this.#messages.size;
+  }
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** In the order in which they came. */
+  messages(): Iterable<Received> {
+    return this.#messages.values();
+  }
+
+  /** The peer begins its direction anew (§5). */
+  restart(epoch: Epoch, clean: boolean): void {
+    this.#epoch = epoch;
+    this.#seq = 0;
+    if (clean) {
+      for (const slot of this.#recent.values()) this.#turn.remove(keys.recent(this.#link, slot));
+      this.#recent.clear();
+      this.#seen.clear();
+    }
+    this.#writeState();
+  }
+
+  arrival(seq: number): Arrival {
+    if (seq <= this.#seq) return "again";
+    return seq === this.#seq + 1 ? "next" : "gap";
+  }
+
+  /** Whether this message was accepted under another number. */
+  knows(id: Id, ordered: boolean): boolean {
+    return (ordered ? this.#seen.knows(id) : undefined) ?? this.#recent.has(id);
+  }
+
+  /** The next number is used up, and nothing comes of it. */
+  skip(): void {
+    this.#seq++;
+    this.#writeState();
+  }
+
+  /** Takes the message with the next number, which others keep. */
+  note(message: FrameFields<"msg">, ordered: boolean): void {
+    this.#remember(message.id, ordered);
+    this.skip();
+  }
+
+  /** Takes the message with the next number, and keeps it. */
+  accept(message: FrameFields<"msg">, ordered: boolean, wall: number): Received {
+    this.note(message, ordered);
+    const received: Received = {
+      at: this.#next++,
+      id: message.id,
+      header: message.header.slice(),
+      body: message.body.slice(),
+      received: wall,
+    };
+    this.#keep(received);
+    this.#turn.put(keys.received(this.#link, received.at), receivedRecord.encode(received));
+    return received;
+  }
+
+  /** Somebody has taken it. Whether it was there. */
+  take(id: Id): boolean {
+    for (const { at, ...message } of this.#messages.values()) {
+      if (message.id !== id) continue;
+      this.#messages.delete(at);
+      this.#bytes -= message.header.length + message.body.length;
+      this.#turn.remove(keys.received(this.#link, at));
+      return true;
+    }
+    return false;
+  }
+
+  #keep(message: Received): void {
+    this.#messages.set(message.at, message);
+    this.#bytes += message.header.length + message.body.length;
+  }
+
+  #remember(id: Id, ordered: boolean): void {
+    if (ordered && this.#seen.knows(id) !== undefined) return this.#seen.add(id);
+    const slot = this.#slot++;
+    this.#recent.set(id, slot);
+    this.#turn.put(keys.recent(this.#link, slot), recentRecord.encode({ id }));
+    if (this.#recent.size <= RECENT) return;
+    const [oldest] = this.#recent;
+    if (oldest === undefined) return;
+    this.#recent.delete(oldest[0]);
+    this.#turn.remove(keys.recent(this.#link, oldest[1]));
+  }
+
+  #writeState(): void {
+    if (this.#epoch === null) return;
+    this.#turn.put(
+      keys.receiving(this.#link),
+      receivingRecord.encode({
+        epoch: this.#epoch,
+        seq: this.#seq,
+        ...this.#seen.save(),
+      }),
+    );
+  }
+}

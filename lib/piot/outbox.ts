@@ -1,0 +1,362 @@
+/**
+ * Our direction of a link: messages in order, from `send` until they are confirmed or dropped
+ * (spec/piot.md §4 to §7).
+ *
+ * @module
+ */
+import type { DropReason } from "./api.ts";
+import type { Epoch, Id } from "./fields.ts";
+import { fnv1a } from "./fnv.ts";
+import type { FrameFields } from "./frame.ts";
+import { encodeHeader, MessageKind, TOMBSTONE_ID } from "./header.ts";
+import { entryRecord, keys, numberRecord, ordinalOf, sendingRecord } from "./records.ts";
+import type { PiotStore } from "./api.ts";
+import { orderedId } from "./seen.ts";
+import type { Turn } from "./turn.ts";
+
+/** Unconfirmed messages at a time (§6): one is always allowed. */
+export const WINDOW_ENTRIES = 64;
+export const WINDOW_BYTES = 4 * 1_048_576;
+/** Wrong confirmations of one message until it is given up. */
+const MISMATCHES = 3;
+
+const TOMBSTONE_HEADER = encodeHeader({ kind: MessageKind.Tombstone });
+const NO_BYTES = new Uint8Array(0);
+
+/** A message on its way. Header and body never change, so a repetition is identical. */
+export interface Entry {
+  /** Its place in the order of this link. */
+  readonly at: number;
+  readonly id: Id;
+  readonly header: Uint8Array;
+  readonly body: Uint8Array;
+  /** ms since 1970. */
+  readonly created: number;
+  readonly expires: number;
+  /** Given at the first transmission. */
+  seq: number | undefined;
+  mismatches: number;
+}
+
+/** What a number stands for on the wire: its message, or nothing any more. */
+export interface Numbered {
+  readonly seq: number;
+  readonly id: Id;
+  readonly header: Uint8Array;
+  readonly body: Uint8Array;
+}
+
+/** What a confirmation meant. */
+export type Confirmed = "unknown" | "confirmed" | "refused" | "mismatch" | "corrupt" | "tombstone";
+
+/** How our direction goes on (§5). */
+export const Outcome = { Continue: 0, Renumber: 1, Clean: 2 } as const;
+export type Outcome = typeof Outcome[keyof typeof Outcome];
+
+/** The outbox of one link. Its changes go into the turn. */
+export class Outbox {
+  readonly #link: number;
+  readonly #turn: Turn;
+  /** With a number, in its order; a tombstone has no entry any more. */
+  readonly #sent = new Map<number, Entry | undefined>();
+  /** Without, in order. */
+  #held = new Map<number, Entry>();
+  #epoch: Epoch;
+  #lastSeq = 0;
+  /** Place of the next entry. */
+  #next = 1;
+  /** First half of the ids of this start, and the count of the last one (`ORDERED_IDS`). */
+  readonly #origin: Epoch;
+  #lastId = 0;
+  #bytes = 0;
+  #messages = 0;
+  /** The next number to transmit in this session. */
+  #cursor = 1;
+  #flying = 0;
+  #flyingBytes = 0;
+
+  /** @param newEpoch gives one that was never used. */
+  constructor(link: number, turn: Turn, newEpoch: () => Epoch) {
+    this.#link = link;
+    this.#turn = turn;
+    this.#epoch = newEpoch();
+    this.#origin = newEpoch();
+  }
+
+  /** What the store knows of it. @throws {WireError} where that is damaged. */
+  load(store: PiotStore): void {
+    for (const [key, value] of store.scan(keys.sending(this.#link))) {
+      if (key !== keys.sending(this.#link)) continue;
+      const { epoch, lastSeq } = sendingRecord.decode(value);
+      this.#epoch = epoch;
+      this.#lastSeq = lastSeq;
+    }
+    const numbers = new Map<number, number>();
+    for (const [key, value] of store.scan(keys.numbers(this.#link))) {
+      const { seq, epoch } = numberRecord.decode(value);
+      if (epoch === this.#epoch) numbers.set(ordinalOf(key), seq);
+    }
+    for (const [key, value] of store.scan(keys.entries(this.#link))) {
+      const at = ordinalOf(key);
+      const { seq, epoch, ...rest } = entryRecord.decode(value);
+      const number = epoch === this.#epoch ? seq : numbers.get(at);
+      const entry: Entry = { ...rest, at, seq: number, mismatches: 0 };
+      if (number === undefined) this.#held.set(at, entry);
+      else this.#sent.set(number, entry);
+      this.#count(entry, 1);
+      this.#next = at + 1;
+    }
+  }
+
+  get epoch(): Epoch {
+    return this.#epoch;
+  }
+  get lastSeq(): number {
+    return this.#lastSeq;
+  }
+  /** Messages in it. */
+  get size(): number {
+    return this.#messages;
+  }
+  /** Octets of their headers and bodies. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+  get held(): number {
+    return this.#held.size;
+  }
+  /** Whether something was transmitted in this session and not confirmed. */
+  get isFlying(): boolean {
+    return this.#flying > 0;
+  }
+
+  /** In order. */
+  *entries(): Iterable<Entry> {
+    for (const entry of this.#sent.values()) if (entry) yield entry;
+    yield* this.#held.values();
+  }
+
+  /** Appends a message; its id. One that waited on another link keeps the id that it has. */
+  append(message: Omit<Entry, "at" | "id" | "seq" | "mismatches">, kept?: Id): Id {
+    const id = kept ?? orderedId(this.#origin, ++this.#lastId);
+    const entry: Entry = { ...message, id, at: this.#next++, seq: undefined, mismatches: 0 };
+    this.#held.set(entry.at, entry);
+    this.#count(entry, 1);
+    this.#turn.put(keys.entry(this.#link, entry.at), entryRecord.encode({ ...message, id }));
+    return id;
+  }
+
+  /** Drops the oldest message that has no number; `undefined` where all have one. */
+  dropOldest(): Entry | undefined {
+    const [oldest] = this.#held.values();
+    if (oldest) this.#removeHeld(oldest);
+    return oldest;
+  }
+
+  /** Drops held messages whose time is over. */
+  expire(wall: number): Entry[] {
+    const expired = [...this.#held.values()].filter(({ expires }) => expires <= wall);
+    for (const entry of expired) this.#removeHeld(entry);
+    return expired;
+  }
+
+  /** When the first held message expires, in ms since 1970. */
+  get nextExpiry(): number {
+    let first = Infinity;
+    for (const { expires } of this.#held.values()) first = Math.min(first, expires);
+    return first;
+  }
+
+  /**
+   * A new session begins: what the peer's RESUME means for our direction (§5).
+   *
+   * @param newEpoch taken where our direction begins anew.
+   */
+  resume(
+    peer: Pick<FrameFields<"resume">, "rxEpoch" | "rxSeq">,
+    inherit: boolean,
+    wall: number,
+    newEpoch: Epoch,
+  ): { outcome: Outcome; firstSeq: number; confirmed: Id[]; dropped: [Id, DropReason][] } {
+    const confirmed: Id[] = [];
+    const dropped: [Id, DropReason][] = [];
+    this.#flying = 0;
+    this.#flyingBytes = 0;
+    let outcome: Outcome = Outcome.Clean;
+    if (inherit) {
+      outcome = this.#continues(peer) ? Outcome.Continue : Outcome.Renumber;
+    }
+    if (outcome === Outcome.Continue) {
+      for (const [seq, entry] of this.#sent) {
+        if (seq > peer.rxSeq) break;
+        if (entry) confirmed.push(entry.id);
+        this.#removeSent(seq);
+      }
+      for (const [seq, entry] of this.#sent) {
+        if (!entry || entry.expires > wall) continue;
+        dropped.push([entry.id, "expired"]);
+        this.#bury(seq, entry);
+      }
+      this.#cursor = peer.rxSeq + 1;
+    } else {
+      const all = [...this.entries()];
+      this.#sent.clear();
+      this.#held = new Map();
+      this.#epoch = newEpoch;
+      this.#lastSeq = 0;
+      this.#cursor = 1;
+      for (const entry of all) {
+        entry.seq = undefined;
+        this.#held.set(entry.at, entry);
+        if (outcome === Outcome.Clean) {
+          dropped.push([entry.id, "clean-slate"]);
+          this.#removeHeld(entry);
+        }
+      }
+      this.#writeState();
+    }
+    for (const { id } of this.expire(wall)) dropped.push([id, "expired"]);
+    return { outcome, firstSeq: this.#cursor, confirmed, dropped };
+  }
+
+  /** Whether every number that the peer misses is still there. */
+  #continues({ rxEpoch, rxSeq }: Pick<FrameFields<"resume">, "rxEpoch" | "rxSeq">): boolean {
+    if (rxEpoch !== this.#epoch || rxSeq > this.#lastSeq) return false;
+    for (let seq = this.#lastSeq; seq > rxSeq; seq--) if (!this.#sent.has(seq)) return false;
+    return true;
+  }
+
+  /** The next message that the window lets through; it has its number then. */
+  transmit(): Numbered | undefined {
+    if (this.#flying >= WINDOW_ENTRIES) return undefined;
+    const repeated = this.#cursor <= this.#lastSeq;
+    const [entry] = repeated ? [this.#sent.get(this.#cursor)] : this.#held.values();
+    if (!repeated && entry === undefined) return undefined;
+    const size = sizeOf(entry);
+    if (this.#flying > 0 && this.#flyingBytes + size > WINDOW_BYTES) return undefined;
+    if (entry && !repeated) this.#number(entry);
+    const seq = this.#cursor++;
+    this.#flying++;
+    this.#flyingBytes += size;
+    return entry
+      ? { seq, id: entry.id, header: entry.header, body: entry.body }
+      : { seq, id: TOMBSTONE_ID, header: TOMBSTONE_HEADER, body: NO_BYTES };
+  }
+
+  /** The entry that would be transmitted next for the first time, where there is one. */
+  get nextHeld(): Entry | undefined {
+    const [entry] = this.#held.values();
+    return entry;
+  }
+
+  /** Drops a held message for a reason of the caller's. */
+  drop(entry: Entry): void {
+    this.#removeHeld(entry);
+  }
+
+  /** A confirmation of the peer. */
+  confirm(frame: FrameFields<"confirm">): { result: Confirmed; id: Id } {
+    const { seq } = frame;
+    if (seq >= this.#cursor || !this.#sent.has(seq)) return { result: "unknown", id: frame.id };
+    const entry = this.#sent.get(seq);
+    if (!entry) {
+      this.#landed(seq, undefined);
+      return { result: "tombstone", id: frame.id };
+    }
+    const matches = frame.id === entry.id && frame.length === sizeOf(entry) &&
+      frame.hash === fnv1a(entry.body, fnv1a(entry.header));
+    if (!matches) {
+      entry.mismatches++;
+      if (entry.mismatches < MISMATCHES) return { result: "mismatch", id: entry.id };
+      this.#bury(seq, entry);
+      return { result: "corrupt", id: entry.id };
+    }
+    this.#landed(seq, entry);
+    return { result: frame.status === 2 ? "refused" : "confirmed", id: entry.id };
+  }
+
+  /** Everything goes. */
+  clear(): Entry[] {
+    const all = [...this.entries()];
+    for (const entry of all) {
+      this.#removeRecords(entry);
+      this.#count(entry, -1);
+    }
+    this.#sent.clear();
+    this.#held.clear();
+    this.#flying = 0;
+    this.#flyingBytes = 0;
+    return all;
+  }
+
+  #number(entry: Entry): void {
+    this.#held.delete(entry.at);
+    entry.seq = ++this.#lastSeq;
+    this.#sent.set(entry.seq, entry);
+    const { at, seq } = entry;
+    const key = keys.entry(this.#link, at);
+    // What goes out in the turn in which it came is written once.
+    if (this.#turn.writes(key)) {
+      const { id, header, body, created, expires } = entry;
+      this.#turn.put(
+        key,
+        entryRecord.encode({ id, header, body, created, expires, seq, epoch: this.#epoch }),
+      );
+    } else {
+      this.#turn.put(
+        keys.number(this.#link, at),
+        numberRecord.encode({ seq, epoch: this.#epoch }),
+      );
+    }
+    this.#writeState();
+  }
+
+  /** Its number stays, its message is gone (§7). */
+  #bury(seq: number, entry: Entry): void {
+    this.#removeRecords(entry);
+    this.#count(entry, -1);
+    this.#sent.set(seq, undefined);
+  }
+
+  #landed(seq: number, entry: Entry | undefined): void {
+    this.#flying--;
+    this.#flyingBytes -= sizeOf(entry);
+    this.#removeSent(seq);
+  }
+
+  #removeSent(seq: number): void {
+    const entry = this.#sent.get(seq);
+    this.#sent.delete(seq);
+    if (!entry) return;
+    this.#turn.removeLater(keys.entry(this.#link, entry.at));
+    this.#turn.removeLater(keys.number(this.#link, entry.at));
+    this.#count(entry, -1);
+  }
+
+  #removeHeld(entry: Entry): void {
+    this.#held.delete(entry.at);
+    this.#removeRecords(entry);
+    this.#count(entry, -1);
+  }
+
+  #removeRecords({ at }: Entry): void {
+    this.#turn.remove(keys.entry(this.#link, at));
+    this.#turn.remove(keys.number(this.#link, at));
+  }
+
+  #count(entry: Entry, sign: 1 | -1): void {
+    this.#messages += sign;
+    this.#bytes += sign * sizeOf(entry);
+  }
+
+  #writeState(): void {
+    this.#turn.put(
+      keys.sending(this.#link),
+      sendingRecord.encode({ epoch: this.#epoch, lastSeq: this.#lastSeq }),
+    );
+  }
+}
+
+function sizeOf(entry: Pick<Entry, "header" | "body"> | undefined): number {
+  return entry ? entry.header.length + entry.body.length : TOMBSTONE_HEADER.length;
+}

@@ -1,0 +1,147 @@
+/**
+ * What is kept in the store, and under which keys (§13). A link's entries stand side by side, so that
+ * one message touches few pages of the disk.
+ *
+ * @module
+ */
+import { ByteWriter } from "../wire/bytes.ts";
+import { readCborItem } from "../wire/cbor_items.ts";
+import {
+  bool,
+  epoch,
+  type Fields,
+  id,
+  list,
+  octets,
+  optional,
+  readFields,
+  required,
+  tags,
+  text,
+  uint,
+  type ValuesOf,
+  writeFields,
+} from "./fields.ts";
+
+const NODE = { id: required(1, id) } as const;
+
+const LINK = {
+  /** The link id that both ends know. */
+  id: optional(1, id),
+  peer: optional(2, id),
+  name: required(3, text),
+  addresses: required(4, list(text)),
+  tags: required(5, tags),
+  state: required(6, text),
+  /** Whether we dial it. */
+  dial: required(7, bool),
+  inherit: optional(8, bool),
+  /** Largest frame that the peer takes, as it said last. */
+  maxFrame: optional(9, uint),
+} as const;
+
+/** Our direction of a link. */
+const SENDING = { epoch: required(1, epoch), lastSeq: required(2, uint) } as const;
+
+/** The peer's direction. */
+const RECEIVING = {
+  epoch: required(1, epoch),
+  seq: required(2, uint),
+  /** Of ordered message ids (`seen.ts`). */
+  origins: required(3, list(epoch)),
+  highest: required(4, list(uint)),
+  gaps: required(5, list(uint)),
+} as const;
+
+const ENTRY = {
+  id: required(1, id),
+  header: required(2, octets),
+  body: required(3, octets),
+  created: required(4, uint),
+  expires: required(5, uint),
+  /** Number and the epoch that it belongs to, where it was given one at once. */
+  seq: optional(6, uint),
+  epoch: optional(7, epoch),
+} as const;
+
+/** The number that an entry was given later. */
+const NUMBER = { seq: required(1, uint), epoch: required(2, epoch) } as const;
+
+const RECEIVED = {
+  id: required(1, id),
+  header: required(2, octets),
+  body: required(3, octets),
+  received: required(4, uint),
+} as const;
+
+/** A message that was not delivered. */
+const NOTICE = {
+  id: required(1, id),
+  name: required(2, text),
+  reason: required(3, text),
+  when: required(4, uint),
+} as const;
+
+const RECENT = { id: required(1, id) } as const;
+
+/** A kind of record: its codec. */
+export interface RecordType<T> {
+  encode(value: T): Uint8Array;
+  /** @throws {WireError} */
+  decode(bytes: Uint8Array): T;
+}
+
+function record<const F extends Fields>(what: string, fields: F): RecordType<ValuesOf<F>> {
+  return {
+    encode(value) {
+      const writer = new ByteWriter(128);
+      writeFields(writer, fields, value as Record<string, unknown>);
+      return writer.finish().slice();
+    },
+    decode: (bytes) => readFields(fields, readCborItem(bytes), what, 0),
+  };
+}
+
+export const nodeRecord = record("node", NODE);
+export const linkRecord = record("link", LINK);
+export type LinkRecord = ValuesOf<typeof LINK>;
+export const sendingRecord = record("sending", SENDING);
+export const receivingRecord = record("receiving", RECEIVING);
+export const entryRecord = record("entry", ENTRY);
+export const numberRecord = record("number", NUMBER);
+export const receivedRecord = record("received", RECEIVED);
+export const noticeRecord = record("notice", NOTICE);
+export const recentRecord = record("recent", RECENT);
+
+/** Counts in keys: fixed width, so that their order is that of the numbers. */
+function ordinal(value: number): string {
+  return value.toString(36).padStart(10, "0");
+}
+
+/** The number behind the last slash. */
+export function ordinalOf(key: string): number {
+  return parseInt(key.slice(key.lastIndexOf("/") + 1), 36);
+}
+
+/** Keys of the store. */
+export const keys = {
+  node: "node",
+  notices: "lost/",
+  notice: (at: number) => `lost/${ordinal(at)}`,
+  links: "link/",
+  link: (link: number) => `link/${ordinal(link)}`,
+  /** Everything of a link but its record. */
+  of: (link: number) => `${ordinal(link)}/`,
+  sending: (link: number) => `${ordinal(link)}/t`,
+  receiving: (link: number) => `${ordinal(link)}/r`,
+  entries: (link: number) => `${ordinal(link)}/o/`,
+  entry: (link: number, at: number) => `${ordinal(link)}/o/${ordinal(at)}`,
+  numbers: (link: number) => `${ordinal(link)}/q/`,
+  number: (link: number, at: number) => `${ordinal(link)}/q/${ordinal(at)}`,
+  inbox: (link: number) => `${ordinal(link)}/i/`,
+  received: (link: number, at: number) => `${ordinal(link)}/i/${ordinal(at)}`,
+  recents: (link: number) => `${ordinal(link)}/d/`,
+  recent: (link: number, slot: number) => `${ordinal(link)}/d/${ordinal(slot)}`,
+  /** What the application keeps with a channel (§10). */
+  data: (link: number, key: string) => `${ordinal(link)}/c/${key}`,
+} as const;

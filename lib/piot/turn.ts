@@ -1,0 +1,88 @@
+/**
+ * One turn of the machine: what it wrote down, and what it says once that is on the disk.
+ *
+ * Nothing leaves the machine before the state that it speaks of is stored (§13), and all of a turn is
+ * stored at once, so a burst of messages costs one transaction.
+ *
+ * @module
+ */
+import type { PiotStore } from "./api.ts";
+
+/** Collects changes and outputs. */
+export class Turn {
+  readonly #store: PiotStore;
+  #changes = new Map<string, Uint8Array | null>();
+  /** Changes that can wait: they only tidy up. */
+  #lazy = new Set<string>();
+  #outputs: (() => void)[] = [];
+  #failures: ((error: unknown) => void)[] = [];
+
+  constructor(store: PiotStore) {
+    this.#store = store;
+  }
+
+  /** Whether there is something to write or to say. */
+  get isEmpty(): boolean {
+    return this.#changes.size === 0 && this.#outputs.length === 0;
+  }
+
+  /** Whether something waits to be tidied up. */
+  get hasLazy(): boolean {
+    return this.#lazy.size > 0;
+  }
+
+  /** Whether this turn writes it, and it is not on the disk yet. */
+  writes(key: string): boolean {
+    return Boolean(this.#changes.get(key));
+  }
+
+  put(key: string, value: Uint8Array): void {
+    this.#lazy.delete(key);
+    this.#changes.set(key, value);
+  }
+
+  remove(key: string): void {
+    this.#lazy.delete(key);
+    this.#changes.set(key, null);
+  }
+
+  /** Remove with the next write, or with {@linkcode tidy}. */
+  removeLater(key: string): void {
+    this.#lazy.add(key);
+  }
+
+  /** `output` is called once the changes before it are stored, in order; else `failed`. */
+  then(output: () => void, failed?: (error: unknown) => void): void {
+    this.#outputs.push(output);
+    if (failed) this.#failures.push(failed);
+  }
+
+  /** The lazy removals become changes. */
+  tidy(): void {
+    for (const key of this.#lazy) this.#changes.set(key, null);
+    this.#lazy.clear();
+  }
+
+  /**
+   * Stores and says everything. Outputs may begin the next turn.
+   * @throws what the store throws; then nothing was said, and the turn is empty.
+   */
+  commit(): void {
+    const outputs = this.#outputs;
+    const failures = this.#failures;
+    const changes = this.#changes;
+    if (changes.size > 0) this.tidy();
+    this.#outputs = [];
+    this.#failures = [];
+    this.#changes = new Map();
+    if (changes.size > 0) {
+      try {
+        this.#store.commit(changes);
+      } catch (error) {
+        for (const failed of failures) failed(error);
+        throw error;
+      }
+    }
+    for (const output of outputs) output();
+  }
+}
