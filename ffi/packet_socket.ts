@@ -66,7 +66,9 @@ export class KernelPackets implements PacketSystem {
 
   /**
    * @param ethertype 0x0600 to 0xFFFF.
-   * @param interfaceIndex receive on this interface only; 0: on all that there are or will be.
+   * @param interfaceIndex receive on this interface only; 0: on all that there are or will be. Where
+   * the one is deleted the port stays silent for ever, and the kernel does not say so: who binds has to
+   * close it when netlink tells.
    * @throws {AgentError} `Refused` where CAP_NET_RAW is missing, saying how to give it; where libc
    * cannot be called; where there is no such interface.
    */
@@ -99,8 +101,6 @@ export class KernelPort implements PacketPort {
   readonly #libc: Libc;
   readonly #listener: PacketListener;
   readonly #ethertype: number;
-  /** To one interface. */
-  readonly #bound: boolean;
   readonly #frame = new ReusedFrame();
   readonly #watch: Watch;
   #fd: number;
@@ -121,7 +121,6 @@ export class KernelPort implements PacketPort {
     this.#libc = shared.libc;
     this.#listener = listener;
     this.#ethertype = ethertype;
-    this.#bound = interfaceIndex !== 0;
     this.#fd = openSocket(shared.libc, ethertype, interfaceIndex);
     try {
       this.#watch = shared.poller.add(this.#fd, (events) => this.#ready(events));
@@ -254,11 +253,9 @@ export class KernelPort implements PacketPort {
     if (errno === Errno.EAGAIN) return false;
     this.#receiveErrors++;
     switch (errno) {
-      // The interface that we are bound to went down, which the socket survives; or for good.
+      // Once, when the interface that we are bound to goes down. The socket works again when that is up.
       case Errno.ENETDOWN:
-        if (!this.#bound || !this.#interfaceIsGone()) return true;
-        this.#fail("its interface is gone");
-        return false;
+        return true;
       // What passes by itself. The poller comes again, not too soon.
       case Errno.EINTR:
       case Errno.ENOBUFS:
@@ -268,14 +265,6 @@ export class KernelPort implements PacketPort {
         this.#fail(errnoName(errno));
         return false;
     }
-  }
-
-  /** The kernel forgets which interface it was when that is deleted; the socket stays silent then. */
-  #interfaceIsGone(): boolean {
-    const address = new DataView(new ArrayBuffer(NAME_BYTES));
-    const length = Int32Array.of(NAME_BYTES);
-    this.#libc.getsockname(this.#fd, new Uint8Array(address.buffer), length);
-    return address.getInt32(IFINDEX, true) <= 0;
   }
 
   #fail(reason: string): void {
