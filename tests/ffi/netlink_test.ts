@@ -70,7 +70,7 @@ class FakeKernel implements RouteSockets {
   /** Tells these, in one turn. */
   tell(...events: Answer[]): boolean {
     this.queue.push(...events);
-    return this.ready!(1);
+    return this.ready!(1) !== false;
   }
 }
 
