@@ -10,6 +10,7 @@ import { cablesCommands } from "./table/cables.ts";
 import { stateCommands } from "./table/state.ts";
 import { leafyCommands } from "./table/leafy.ts";
 import { joinCommands } from "./table/join.ts";
+import { upgradeCommands } from "./table/upgrade.ts";
 import { houseCommands } from "./table/house.ts";
 import type { Command } from "./table/command.ts";
 
@@ -39,6 +40,7 @@ export const commands: readonly Command[] = [
   ...stateCommands,
   ...leafyCommands,
   ...joinCommands,
+  ...upgradeCommands,
   ...houseCommands,
 ];
 
