@@ -70,6 +70,10 @@ Deno.test("light commands load nothing of the daemon, no package and no node: mo
     "unset",
     "watch",
     "status",
+    "links",
+    "interfaces",
+    "lsoe_sessions",
+    "lsoe_watch",
     "version",
   ];
   for (const command of light) {
