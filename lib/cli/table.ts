@@ -10,6 +10,7 @@ import { cablesCommands } from "./table/cables.ts";
 import { stateCommands } from "./table/state.ts";
 import { leafyCommands } from "./table/leafy.ts";
 import { joinCommands } from "./table/join.ts";
+import { installCommands } from "./table/install.ts";
 import { upgradeCommands } from "./table/upgrade.ts";
 import { houseCommands } from "./table/house.ts";
 import type { Command } from "./table/command.ts";
@@ -40,6 +41,7 @@ export const commands: readonly Command[] = [
   ...stateCommands,
   ...leafyCommands,
   ...joinCommands,
+  ...installCommands,
   ...upgradeCommands,
   ...houseCommands,
 ];

@@ -1,0 +1,146 @@
+/**
+ * The completion script of zsh.
+ *
+ * @module
+ */
+import {
+  type CommandModel,
+  type FlagModel,
+  KEY_COLUMNS,
+  kindWord,
+  type Model,
+  quoted,
+} from "./completion_model.ts";
+
+/** The script: sourced after `compinit`, or as the file `_agent` in a folder of `$fpath`. */
+export function zshScript({ commands, groups, flags }: Model): string {
+  const single = commands.filter(({ name, leafy }) => !leafy && !name.includes(" "));
+  const within = (group: string) => commands.filter(({ name }) => name.startsWith(`${group} `));
+  const takes = [
+    ...valueCases("*", flags),
+    ...commands.flatMap(({ name, flags }) => valueCases(name, flags)),
+  ];
+  return `#compdef agent
+# zsh completion for agent; made by: agent completion zsh
+
+# What follows a flag, of a command or of all: a kind, or nothing.
+_agent_takes() {
+  case "$1:$2" in
+${takes.map(([pattern, kind]) => `    ${pattern}) print -r -- ${quoted(kind)} ;;`).join("\n")}
+  esac
+}
+
+_agent_complete() {
+  local -a found
+  case "$1" in
+    file) _files ;;
+    folder) _files -/ ;;
+    command) found=(${commands.map(({ name }) => quoted(name)).join(" ")}); compadd -- $found ;;
+    words\\ *) compadd -- \${=1#words } ;;
+    state) found=(\${(f)"$(_agent_keys ${quoted(KEY_COLUMNS.state)})"}); compadd -- $found ;;
+    keys) found=(\${(f)"$(_agent_keys ${quoted(KEY_COLUMNS.keys)})"}); compadd -- $found ;;
+    assign) found=(\${(f)"$(_agent_keys ${
+    quoted(KEY_COLUMNS.assign)
+  })"}); compadd -S '' -- $found ;;
+  esac
+}
+
+_agent_keys() {
+  command agent get 2>/dev/null | awk -F '  +' "$1"
+}
+
+_agent() {
+  local cmd='' group='' leafy='' waits='' ended='' word cur=\${words[CURRENT]}
+  local -a rows
+  for word in "\${(@)words[2,CURRENT-1]}"; do
+    if [[ -n $waits ]]; then waits=''; continue; fi
+    case "$word" in
+      --) ended=1 ;;
+      --leafy) leafy=1 ;;
+      --*=*) ;;
+      -*) waits=$(_agent_takes "$cmd" "$word") ;;
+      *)
+        [[ -z $cmd ]] || continue
+        case "\${group:+$group }$word" in
+          ${groups.map(quoted).join(" | ")}) group=$word ;;
+          ${commands.map(({ name }) => quoted(name)).join(" | ")}) cmd="\${group:+$group }$word" ;;
+        esac
+        ;;
+    esac
+  done
+
+  if [[ -n $waits ]]; then
+    _agent_complete "$waits"
+  elif [[ $cur == --*=* ]]; then
+    compset -P '*='
+    _agent_complete "$(_agent_takes "$cmd" "\${cur%%=*}")"
+  elif [[ $cur == -* && -z $ended ]]; then
+    case "$cmd" in
+${
+    commands.filter(({ flags }) => flags.length > 0).map(({ name, flags }) =>
+      `      ${quoted(name)}) rows=(${flagRows(flags)}) ;;`
+    ).join("\n")
+  }
+    esac
+    rows+=(${flagRows(flags)})
+    _describe -o flag rows
+  elif [[ -n $cmd ]]; then
+    case "$cmd" in
+${
+    commands.filter(({ value }) => value.kind !== "nothing").map(({ name, value }) =>
+      `      ${quoted(name)}) _agent_complete ${quoted(kindWord(value))} ;;`
+    ).join("\n")
+  }
+    esac
+  elif [[ -n $group ]]; then
+    case "$group" in
+${
+    groups.map((group) =>
+      `      ${group}) rows=(${
+        rowsOf(within(group).map(({ name, help }) => [name.slice(group.length + 1), help]))
+      }) ;;`
+    ).join("\n")
+  }
+    esac
+    _describe command rows
+  elif [[ -n $leafy ]]; then
+    rows=(${commandRows(commands.filter(({ leafy }) => leafy))})
+    _describe command rows
+  else
+    rows=(${commandRows(single)} ${
+    rowsOf(groups.map((group) => [
+      group,
+      within(group).map(({ name }) => name.slice(group.length + 1)).join(", "),
+    ]))
+  })
+    _describe command rows
+  fi
+}
+
+if [[ $funcstack[1] == _agent ]]; then _agent "$@"; else compdef _agent agent; fi
+`;
+}
+
+function commandRows(commands: readonly CommandModel[]): string {
+  return rowsOf(commands.map(({ name, help }) => [name, help]));
+}
+
+function flagRows(flags: readonly FlagModel[]): string {
+  return rowsOf(flags.flatMap(({ name, short, help }) => [
+    [`--${name}`, help] as const,
+    ...(short === undefined ? [] : [[`-${short}`, help] as const]),
+  ]));
+}
+
+/** Rows of `_describe`: a colon stands between the word and what it means. */
+function rowsOf(rows: readonly (readonly [string, string])[]): string {
+  return rows.map(([word, help]) => quoted(`${word.replaceAll(":", "\\:")}:${help}`)).join(" ");
+}
+
+function valueCases(command: string, flags: readonly FlagModel[]): [string, string][] {
+  return flags.flatMap(({ name, value }): [string, string][] =>
+    value === undefined
+      ? []
+      : [[`${command === "*" ? "*" : quoted(command)}:--${name}`, kindWord(value)]]
+  );
+}

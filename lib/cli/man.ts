@@ -1,0 +1,114 @@
+/**
+ * The manual page agent(1), made from the command table, in the macros of man(7).
+ *
+ * @module
+ */
+import { VERSION } from "../agent/version.ts";
+import type { Flag } from "./args.ts";
+import type { Command } from "./table.ts";
+
+const EXIT_CODES: readonly (readonly [string, string])[] = [
+  ["0", "Done. Commands that follow something end so on SIGINT and SIGTERM."],
+  ["1", "Asked for something that is not there."],
+  ["2", "Wrong usage."],
+  ["3", "The agent is not running, or no node could be reached in time."],
+  ["4", "Refused: wrong key, no permission, no room, port taken."],
+  ["70", "A fault in the agent itself."],
+  ["78", "The config file is wrong."],
+];
+
+const FILES: readonly (readonly [string, string])[] = [
+  [
+    "~/.config/agent/config.toml, /etc/agent/config.toml",
+    "The config, the first that is there. All of it with comments: agent config show --defaults",
+  ],
+  ["/var/lib/agent, ~/.local/state/agent", "What must survive a restart."],
+  [
+    "/run/agent/agent.sock, $XDG_RUNTIME_DIR/agent.sock",
+    "The local API: HTTP on a Unix socket.",
+  ],
+  ["/etc/systemd/system/agent.service", "The unit that agent service install writes."],
+];
+
+const ENVIRONMENT: readonly (readonly [string, string])[] = [
+  ["AGENT_CONFIG", "The config file, where --config names none."],
+  ["AGENT_SOCKET", "The socket of the local agent, where --socket names none."],
+  ["NO_COLOR", "If it is not empty, no colours."],
+];
+
+/** The page, as roff. */
+export function manPage(commands: readonly Command[], globalFlags: readonly Flag[]): string {
+  return [
+    `.\\" Made by: agent man`,
+    `.TH AGENT 1 "" "agent ${VERSION}" "Edge agent"`,
+    ".SH NAME",
+    "agent \\- shared state for Raspberry Pis, without a server",
+    ".SH SYNOPSIS",
+    ".B agent",
+    "[\\fIFLAGS\\fR] \\fICOMMAND\\fR [\\fIARGUMENTS\\fR]",
+    ".SH DESCRIPTION",
+    paragraph(
+      "The agent runs on each Pi. They find each other, share state, and see within milliseconds what" +
+        " changes anywhere. There is no server, no cloud and no broker; one shared key makes a network" +
+        " private. Every Pi publishes its own small dictionary, and reads everybody's.",
+    ),
+    ".SH OPTIONS",
+    "These flags stand before or after every command.",
+    ...globalFlags.flatMap(flagEntry),
+    ".SH COMMANDS",
+    ...commands.flatMap(commandEntry),
+    ".SH EXIT STATUS",
+    ...EXIT_CODES.flatMap(entry),
+    ".SH ENVIRONMENT",
+    ...ENVIRONMENT.flatMap(entry),
+    ".SH FILES",
+    ...FILES.flatMap(entry),
+    ".SH SEE ALSO",
+    ".BR systemctl (1),",
+    ".BR journalctl (1)",
+    "",
+  ].join("\n");
+}
+
+function commandEntry({ name, leafy, usage, summary, details, flags }: Command): string[] {
+  return [
+    `.SS "${roff(leafy ? `--leafy ${name}` : name)}"`,
+    `.B agent ${roff(leafy ? `--leafy ${name}` : name)}`,
+    ...(usage === "" ? [] : [line(usage)]),
+    ".PP",
+    paragraph(`${summary[0]?.toUpperCase()}${summary.slice(1)}.`),
+    ...details.flatMap((text) => [".PP", paragraph(text)]),
+    ...flags.flatMap(flagEntry),
+  ];
+}
+
+function flagEntry({ name, short, value, help }: Flag): string[] {
+  const typed = `\\fB${roff(`--${name}`)}\\fR${value ? ` \\fI${roff(value)}\\fR` : ""}`;
+  const both = short === undefined ? typed : `\\fB${roff(`-${short}`)}\\fR, ${typed}`;
+  return [".TP", both, paragraph(`${help[0]?.toUpperCase()}${help.slice(1)}.`)];
+}
+
+function entry([term, text]: readonly [string, string]): string[] {
+  return [".TP", `\\fB${roff(term)}\\fR`, paragraph(text)];
+}
+
+function paragraph(text: string): string {
+  return line(text);
+}
+
+/** A line of text that no macro begins. */
+function line(text: string): string {
+  const escaped = roff(text);
+  return /^[.']/.test(escaped) ? `\\&${escaped}` : escaped;
+}
+
+/** Text as roff: hyphens that can be copied, and plain ASCII whatever it is. */
+function roff(text: string): string {
+  return [...text.replaceAll("\\", "\\e").replaceAll("-", "\\-").replaceAll('"', "\\(dq")]
+    .map((c) => c === "…" ? "..." : c <= "~" ? c : unicode(c)).join("");
+}
+
+function unicode(character: string): string {
+  const hex = (character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0");
+  return `\\[u${hex}]`;
+}
