@@ -92,7 +92,7 @@ function flagLine({ name, short, help, value }: FlagModel, at: string | undefine
     ...(at === undefined ? [] : [`-n ${fish(at)}`]),
     ...(short === undefined ? [] : [`-s ${short}`]),
     `-l ${name}`,
-    ...(value === undefined ? [] : ["-r", ...offered(value)]),
+    ...(value === undefined ? [] : [value.kind === "file" ? "-r" : "-x", ...offered(value)]),
     `-d ${fish(help)}`,
   ].join(" ");
 }
