@@ -1,40 +1,49 @@
 /**
- * Opens the state file: one agent at a time, and whatever a power cut or a bad SD card left behind.
+ * Opens a database file: one agent at a time, and whatever a power cut or a bad SD card left behind.
  *
  * @module
  */
 import { DatabaseSync } from "node:sqlite";
 import { AgentError, ExitCode, messageOf } from "../core/errors.ts";
-import { isDamage, MIGRATIONS, SCHEMA_VERSION, Store, storeError } from "./store.ts";
+import { isDamage, storeError } from "./errors.ts";
 
 /** Files that belong to a database, by what stands behind its name. */
 const COMPANIONS = ["", "-wal", "-shm", "-journal"];
 
+/** What a file is to hold. */
+export interface Schema {
+  /** From an empty file to today's tables: element n leads from `user_version` n to n + 1. */
+  readonly migrations: readonly string[];
+  /** What is lost with a damaged file, for people. */
+  readonly loss: string;
+}
+
 /**
- * Opens the state file at `path`, and makes it, readable for its owner only, where it is not there.
- * A damaged file is moved aside (`NAME.damaged-1`), a new one begun, and `report` gets one line.
+ * Opens the database at `path`, and makes it, readable for its owner only, where it is not there. A
+ * damaged file is moved aside (`NAME.damaged-1`), a new one begun, and `report` gets one line.
  *
  * @throws {AgentError} with exit code 4 where another agent has it, a newer version wrote it, or
  * the disk or the permissions do not allow it.
  */
-export function openStore(path: string, report: (line: string) => void): Store {
+export function openDatabase(
+  path: string,
+  schema: Schema,
+  report: (line: string) => void,
+): DatabaseSync {
   try {
-    return openOnce(path);
+    return openOnce(path, schema);
   } catch (error) {
     if (!(error instanceof Damaged)) throw error;
     const aside = moveAside(path);
-    report(
-      `${path} was damaged (${error.message}) and is now ${aside}; ` +
-        "this agent starts with a new identity and without the entries that were set",
-    );
-    return openOnce(path);
+    report(`${path} was damaged (${error.message}) and is now ${aside}; ${schema.loss}`);
+    return openOnce(path, schema);
   }
 }
 
 /** The file is there, and is no sound database. */
 class Damaged extends Error {}
 
-function openOnce(path: string): Store {
+function openOnce(path: string, { migrations }: Schema): DatabaseSync {
   createPrivately(path);
   let db: DatabaseSync | undefined;
   try {
@@ -46,8 +55,8 @@ function openOnce(path: string): Store {
     // The lock that this takes is kept until the file is closed.
     db.exec("BEGIN EXCLUSIVE; COMMIT");
     check(db);
-    migrate(db, path);
-    return new Store(path, db);
+    migrate(db, path, migrations);
+    return db;
   } catch (error) {
     if (db?.isOpen) db.close();
     if (error instanceof AgentError || error instanceof Damaged) throw error;
@@ -80,18 +89,19 @@ function check(db: DatabaseSync): void {
   if (result !== "ok") throw new Damaged(String(result));
 }
 
-function migrate(db: DatabaseSync, path: string): void {
+function migrate(db: DatabaseSync, path: string, migrations: readonly string[]): void {
+  const known = migrations.length;
   const version = db.prepare("PRAGMA user_version").get()?.user_version as number;
-  if (version > SCHEMA_VERSION) {
+  if (version > known) {
     throw new AgentError(
       `${path} was written by a newer agent (schema ${version}, this one knows ` +
-        `${SCHEMA_VERSION}); start the newer version, or move the file away`,
+        `${known}); start the newer version, or move the file away`,
       ExitCode.Refused,
     );
   }
-  if (version === SCHEMA_VERSION) return;
-  const steps = MIGRATIONS.slice(version).join("\n");
-  db.exec(`BEGIN; ${steps} PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT`);
+  if (version === known) return;
+  const steps = migrations.slice(version).join("\n");
+  db.exec(`BEGIN; ${steps} PRAGMA user_version = ${known}; COMMIT`);
 }
 
 /** Where the file went. */

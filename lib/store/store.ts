@@ -4,7 +4,8 @@
  * @module
  */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import { AgentError, ExitCode, messageOf } from "../core/errors.ts";
+import { storeError } from "./errors.ts";
+import { openDatabase, type Schema } from "./open.ts";
 
 /** What a user set in a network's dictionary. */
 export interface StoredEntry {
@@ -18,12 +19,10 @@ export interface StoredEntry {
 /** Sequence numbers that are reserved with one write. */
 const BLOCK = 1_000;
 
-/** `PRAGMA user_version` of the tables below. */
-export const SCHEMA_VERSION = 1;
-
-/** From an empty file to {@linkcode SCHEMA_VERSION}: element n leads from version n to n + 1. */
-export const MIGRATIONS: readonly string[] = [
-  `CREATE TABLE network (
+export const STATE_SCHEMA: Schema = {
+  loss: "this agent starts with a new identity and without the entries that were set",
+  migrations: [
+    `CREATE TABLE network (
      name TEXT PRIMARY KEY,
      node_id TEXT,
      epoch INTEGER NOT NULL DEFAULT 0,
@@ -36,13 +35,22 @@ export const MIGRATIONS: readonly string[] = [
      at REAL NOT NULL,
      PRIMARY KEY (network, key)
    ) STRICT, WITHOUT ROWID;`,
-];
+  ],
+};
+
+/**
+ * Opens the state file at `path`; see {@linkcode openDatabase}.
+ * @throws {AgentError}
+ */
+export function openStore(path: string, report: (line: string) => void): Store {
+  return new Store(path, openDatabase(path, STATE_SCHEMA, report));
+}
 
 /**
  * The open state file. `network` is the network's name in the config file. When a write returns, it
  * is on the disk.
  *
- * Every method throws {@linkcode AgentError} (exit code 4) where the file cannot be read or written:
+ * Every method throws an {@linkcode AgentError} (exit code 4) where the file cannot be read or written:
  * the disk is full, or was taken away.
  */
 export class Store {
@@ -201,28 +209,4 @@ export class Store {
       throw storeError(this.path, error);
     }
   }
-}
-
-/** What an error of SQLite means to the person in front of it. The runtime gives its text only. */
-export function storeError(path: string, error: unknown): AgentError {
-  const message = messageOf(error);
-  const say = (what: string) => new AgentError(what, ExitCode.Refused, { cause: error });
-  if (message.includes("disk is full")) {
-    return say(`${path}: the disk is full; free some space, nothing was changed`);
-  }
-  if (message.includes("readonly database")) {
-    return say(`${path} cannot be written; check who owns it and how its disk is mounted`);
-  }
-  if (message.includes("unable to open database file")) {
-    return say(`${path} cannot be opened; check that its folder exists and who may write there`);
-  }
-  if (isDamage(message)) {
-    return say(`${path} is damaged (${message}); start the agent again and it begins a new one`);
-  }
-  return say(`${path}: ${message}; check the disk and the folder`);
-}
-
-/** Whether an error of SQLite says that the file holds no sound database. */
-export function isDamage(message: string): boolean {
-  return /not a database|malformed|unsupported file format/.test(message);
 }

@@ -1,0 +1,62 @@
+import assert from "node:assert/strict";
+import { AgentError } from "../../lib/core/errors.ts";
+import { openMessages } from "../../lib/store/mod.ts";
+
+const bytes = (...values: number[]) => Uint8Array.from(values);
+
+function inFolder(run: (path: string) => void): void {
+  const folder = Deno.makeTempDirSync({ prefix: "agent-test-" });
+  try {
+    run(`${folder}/messages.db`);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+Deno.test("records are found by the beginning of their keys, in order", () => {
+  inFolder((path) => {
+    const store = openMessages(path, assert.fail);
+    store.commit(
+      new Map([["b/2", bytes(2)], ["a", bytes(0)], ["b/10", bytes(10)], ["b0", bytes(9)], [
+        "b/",
+        bytes(1),
+      ]]),
+    );
+    assert.deepEqual(store.scan("b/").map(([key]) => key), ["b/", "b/10", "b/2"]);
+    store.commit(new Map([["b/2", null], ["b/10", bytes(1, 2, 3)], ["not there", null]]));
+    store.close();
+
+    const again = openMessages(path, assert.fail);
+    assert.deepEqual(again.scan("b/"), [["b/", bytes(1)], ["b/10", bytes(1, 2, 3)]]);
+    assert.deepEqual(again.scan("c"), []);
+    again.close();
+  });
+});
+
+Deno.test("a batch that fails half-way leaves nothing behind", () => {
+  inFolder((path) => {
+    const store = openMessages(path, assert.fail);
+    store.commit(new Map([["a", bytes(1)]]));
+    const wrong = new Map<string, Uint8Array | null>([["a", null], ["b", bytes(2)]]);
+    // What the types forbid, as a stand-in for a write that the disk refuses.
+    wrong.set("c", undefined as unknown as Uint8Array);
+    assert.throws(() => store.commit(wrong), AgentError);
+    assert.deepEqual(store.scan("a").length, 1);
+    assert.deepEqual(store.scan("b").length, 0);
+    store.commit(new Map([["b", bytes(3)]]));
+    assert.deepEqual(store.scan("b"), [["b", bytes(3)]]);
+    store.close();
+  });
+});
+
+Deno.test("a damaged file is set aside, and its loss is told", () => {
+  inFolder((path) => {
+    Deno.writeTextFileSync(path, "this is no database, and it never was one".repeat(100));
+    const lines: string[] = [];
+    const store = openMessages(path, (line) => lines.push(line));
+    assert.equal(lines.length, 1);
+    assert.match(lines[0] ?? "", /damaged.*damaged-1; messages that waited in it are lost/);
+    store.commit(new Map([["a", bytes(1)]]));
+    store.close();
+  });
+});
