@@ -83,7 +83,7 @@ export function planJoin(
   const first = wishes.keyFile ?? keyFileOf(existing) ??
     `${config.agent.stateDir}/${network}.key`;
   const keyFiles = offer.keyIds.map((_, i) => i === 0 ? first : `${stem(first)}-${i + 1}.key`);
-  const { already, aside } = lookAt(first, network, offer, wishes.force);
+  const { already, aside } = lookAt(first, offer, wishes.force);
   const connect = nearby(from.host, local) ? undefined : formatHostPort(from.host, from.port);
   const hints: string[] = [];
   let change: JoinPlan["config"];
@@ -146,8 +146,15 @@ export function carryOut(plan: JoinPlan, keys: readonly NetworkKey[]): void {
     } catch (error) {
       if (!holds(path, key.id)) throw error;
     }
+    giveToOwner(path);
   }
   if (plan.config) writeDurably(plan.config.path, plan.config.text);
+}
+
+/** Root writes for the user whose folder it is: the service's. */
+function giveToOwner(path: string): void {
+  const { uid, gid } = Deno.statSync(folderOf(path));
+  if (Deno.uid() === 0 && uid !== null && gid !== null && uid !== 0) Deno.chownSync(path, uid, gid);
 }
 
 function keyFileOf(network: NetworkConfig | undefined): string | undefined {
@@ -156,7 +163,7 @@ function keyFileOf(network: NetworkConfig | undefined): string | undefined {
 }
 
 /** What lies where the key is to go. */
-function lookAt(path: string, network: string, offer: Offer, force: boolean) {
+function lookAt(path: string, offer: Offer, force: boolean) {
   if (!exists(path)) return { already: false, aside: undefined };
   const here = NetworkKey.fromBytes(readKeyFile({ path, from: "state" })).id;
   if (here === offer.keyIds[0]) return { already: true, aside: undefined };

@@ -5,6 +5,7 @@
  * @module
  */
 import { AgentError, ExitCode, messageOf } from "../core/errors.ts";
+import type { ProgramView } from "../http/program_api.ts";
 import {
   expectedSum,
   Installation,
@@ -30,6 +31,8 @@ export interface UpgradeOptions {
   readonly force: boolean;
   /** How long the new one may take to become ready, in ms. */
   readonly timeoutMs: number;
+  /** How a running agent is started anew. Default: {@linkcode starterOf}. */
+  readonly starter?: (agent: AgentLink, running: ProgramView) => Promise<Starter>;
   /** Told before each step. */
   readonly onStep?: (step: Step) => void;
 }
@@ -87,7 +90,9 @@ export async function upgrade(options: UpgradeOptions): Promise<Upgraded> {
       file: place.path,
     };
     const running = await agent?.program();
-    starter = agent && running && await starterOf(agent, running);
+    starter = agent && running && await (options.starter ?? starterOf)(agent, running);
+    // From here on the work is brought to its end, also where the terminal goes away.
+    using _ = ignoreSignals();
     onStep("swap");
     place.swap();
     if (!agent || !running || !starter) {
@@ -99,6 +104,18 @@ export async function upgrade(options: UpgradeOptions): Promise<Upgraded> {
     starter?.close();
     place.discard();
   }
+}
+
+/** What a closed terminal, Ctrl-C and an ordinary end send. */
+function ignoreSignals(): Disposable {
+  const signals = ["SIGHUP", "SIGINT", "SIGTERM"] as const;
+  const ignore = () => {};
+  for (const signal of signals) Deno.addSignalListener(signal, ignore);
+  return {
+    [Symbol.dispose]() {
+      for (const signal of signals) Deno.removeSignalListener(signal, ignore);
+    },
+  };
 }
 
 function checkVersions(

@@ -68,7 +68,8 @@ export async function waitReady(
   }
 }
 
-interface Unit {
+/** A unit of systemd. */
+export interface Unit {
   readonly name: string;
   readonly user: boolean;
 }
@@ -81,12 +82,19 @@ async function unitOf(pid: number): Promise<Unit | undefined> {
   } catch {
     return undefined;
   }
+  const unit = unitIn(cgroup);
+  if (!unit) return undefined;
+  const show = ["show", "--property=MainPID", "--value", unit.name];
+  const { code, said } = await systemctl(unit, show);
+  return code === 0 && said === String(pid) ? unit : undefined;
+}
+
+/** The service that a process is in, by the text of its `/proc/PID/cgroup`. */
+export function unitIn(cgroup: string): Unit | undefined {
   const path = /^(?:0:|\d+:name=systemd):(.*)$/m.exec(cgroup)?.[1] ?? "";
   const name = path.split("/").findLast((part) => part.endsWith(".service"));
-  if (name === undefined) return undefined;
-  const unit = { name, user: /\/user@\d+\.service\/./.test(path) };
-  const { code, said } = await systemctl(unit, ["show", "--property=MainPID", "--value", name]);
-  return code === 0 && said === String(pid) ? unit : undefined;
+  if (name === undefined || /^user@\d+\.service$/.test(name)) return undefined;
+  return { name, user: /\/user@\d+\.service\//.test(path) };
 }
 
 async function systemctl(
@@ -106,7 +114,7 @@ async function systemctl(
 }
 
 /** A service of systemd. */
-class SystemdStarter implements Starter {
+export class SystemdStarter implements Starter {
   readonly name: string;
   readonly #link: AgentLink;
   readonly #unit: Unit;
