@@ -50,7 +50,7 @@ export class Systemd implements Machine {
 
   /** The agent answers its local API now. */
   ready(status: string): void {
-    this.#send?.(`READY=1\nSTATUS=${status}`);
+    this.#send?.(`READY=1\nSTATUS=${status.replace(/\p{Cc}+/gu, " ")}`);
   }
 
   /**

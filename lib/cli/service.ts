@@ -5,9 +5,13 @@
  */
 import type { Report } from "../agent/service/install.ts";
 import type { Call } from "./call.ts";
+import { complain } from "./output/stdio.ts";
 
 /** Shows it; answers the exit code. */
-export function show({ out }: Call, { code, changed, lines, steps, start, notes }: Report): number {
+export function show(
+  { out }: Call,
+  { code, changed, problem, lines, steps, start, notes }: Report,
+): number {
   const data = {
     changed,
     steps,
@@ -16,5 +20,6 @@ export function show({ out }: Call, { code, changed, lines, steps, start, notes 
     ...(code !== 0 && { problem: lines }),
   };
   out.print(data, () => ({ lines: lines.map((line) => [line]) }));
+  if (problem !== undefined) complain(problem);
   return code;
 }

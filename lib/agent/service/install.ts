@@ -28,6 +28,8 @@ export interface InstallOptions extends Wishes {
 export interface Report {
   readonly code: ExitCode;
   readonly changed: boolean;
+  /** Why the code is not 0, in one line. */
+  readonly problem?: string;
   /** For people. */
   readonly lines: readonly string[];
   readonly steps: readonly Step[];
@@ -51,7 +53,8 @@ export async function installService(host: Host, options: InstallOptions): Promi
   const plan = await planInstall(facts, options, around);
   if (options.print) return printed(plan, facts, host);
   if (plan.refusal !== undefined) {
-    return report(plan, ExitCode.Refused, false, plan.refusal.split("\n"));
+    const [first = "", ...diff] = plan.refusal.split("\n");
+    return { ...report(plan, ExitCode.Refused, false, diff), problem: first };
   }
   if (plan.steps.length === 0 && plan.start === undefined) {
     return report(plan, ExitCode.Done, false, [
@@ -62,12 +65,12 @@ export async function installService(host: Host, options: InstallOptions): Promi
   const done = plan.steps.map((step) => `done: ${stepInWords(step)}`);
   const problem = plan.start && await run(plan.start, host);
   if (problem !== undefined) {
-    return report(plan, ExitCode.Unreachable, true, [
-      ...done,
-      `the service is installed and did not get ready: ${problem}`,
-      ...await journal(host, options.user),
-      `put it right, and then: ${commandLine(plan.start ?? [])}`,
-    ]);
+    const lines = [...done, ...await journal(host, options.user)];
+    return {
+      ...report(plan, ExitCode.Unreachable, true, lines),
+      problem: `the service is installed and did not get ready (${problem}); put right what its ` +
+        `log says, and then: ${commandLine(plan.start ?? [])}`,
+    };
   }
   return report(plan, ExitCode.Done, true, [
     ...done,
@@ -141,16 +144,13 @@ function printed(plan: Plan, facts: Facts, host: Host): Report {
   if (!host.hasSystemd) {
     lines.push("# there is no systemd on this computer: none of it would be done");
   }
-  if (plan.refusal !== undefined) {
-    const [first = ""] = plan.refusal.split("\n");
-    lines.push(`# refused without --force: ${first}`);
-  }
   if (facts.edited && plan.refusal === undefined) {
     lines.push("# --force: the edited unit is replaced");
   }
   lines.push(...plan.notes.map((note) => `# ${note}`));
-  const code = plan.refusal === undefined ? ExitCode.Done : ExitCode.Refused;
-  return report(plan, code, false, lines);
+  if (plan.refusal === undefined) return report(plan, ExitCode.Done, false, lines);
+  const problem = plan.refusal.split("\n")[0] as string;
+  return { ...report(plan, ExitCode.Refused, false, lines), problem };
 }
 
 function contentOf(step: Step & { do: "write" }): string[] {
