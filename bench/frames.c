@@ -1,7 +1,8 @@
 /*
  * What frames.ts is held against: the same work in C. Built by the bench.
  *
- *   frames receive IF ETHERTYPE   recvmmsg in a loop; on SIGUSR1 a line: frames so far
+ *   frames receive IF ETHERTYPE [MS]   recvmmsg in a loop, which waits MS between two reads (0);
+ *                                 on SIGUSR1 a line: frames so far
  *   frames send IF                a line `ETHERTYPE SIZE BATCH COUNT RATE` on stdin → frames are sent,
  *                                 BATCH a call, RATE a second (0: as fast as it goes); a line: µs a frame
  */
@@ -43,7 +44,8 @@ static double now_us(void) {
   return t.tv_sec * 1e6 + t.tv_nsec / 1e3;
 }
 
-static void receive(int ifindex, unsigned ethertype) {
+static void receive(int ifindex, unsigned ethertype, int ms) {
+  struct timespec nap = {0, ms * 1000000L};
   struct sigaction action = {.sa_handler = on_signal};
   struct sockaddr_ll own = {.sll_family = AF_PACKET,
                             .sll_protocol = htons(ethertype),
@@ -71,6 +73,7 @@ static void receive(int ifindex, unsigned ethertype) {
       sum += names[i].sll_ifindex + names[i].sll_pkttype + names[i].sll_addr[5] + data[i][0] +
              messages[i].msg_len;
     }
+    if (ms > 0 && n < SLOTS) nanosleep(&nap, NULL);
     if (asked) {
       asked = 0;
       printf("%lu %lu\n", frames, sum);
@@ -121,7 +124,8 @@ int main(int argc, char **argv) {
   int ifindex = if_nametoindex(argv[2]);
   if (ifindex == 0) die(argv[2]);
   prctl(PR_SET_TIMERSLACK, 1L);
-  if (argc == 4 && !strcmp(argv[1], "receive")) receive(ifindex, strtoul(argv[3], NULL, 0));
+  if (argc >= 4 && !strcmp(argv[1], "receive"))
+    receive(ifindex, strtoul(argv[3], NULL, 0), argc > 4 ? atoi(argv[4]) : 0);
   int fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (fd < 0) die("socket");
   puts("ready");
