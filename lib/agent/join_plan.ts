@@ -277,6 +277,7 @@ function exists(path: string): boolean {
     Deno.lstatSync(path);
     return true;
   } catch (error) {
-    return !(error instanceof Deno.errors.NotFound);
+    return !(error instanceof Deno.errors.NotFound) &&
+      !(error instanceof Deno.errors.NotADirectory);
   }
 }
