@@ -127,8 +127,8 @@ export class KernelInterfaces implements InterfaceSource {
 
   /** Takes all that waits, and tells it at once. Whether there was anything. */
   #read(socket: RouteSocket): boolean {
+    let datagrams = 0;
     try {
-      let datagrams = 0;
       let lost = false;
       for (; datagrams < (lost ? MOST_HISTORY : MOST_AT_ONCE); datagrams++) {
         const bytes = socket.receive();
@@ -138,12 +138,13 @@ export class KernelInterfaces implements InterfaceSource {
         else lost = !this.#take(bytes);
       }
       if (lost) this.#synchronize();
-      this.#tell();
-      return datagrams > 0;
     } catch (error) {
       this.#broken(error);
       return true;
     }
+    // What a listener throws is no fault of the socket: the poller passes it on.
+    this.#tell();
+    return datagrams > 0;
   }
 
   /** Whether all of it was understood. */

@@ -145,6 +145,27 @@ Deno.test("netlink: after a loss the rest of the queue is thrown away, and a dum
   }
 });
 
+Deno.test("netlink: much history after a loss is gone before the dump, not applied to it", () => {
+  const kernel = new FakeKernel();
+  kernel.has([1]);
+  const { source, heard } = follow(kernel);
+  kernel.has([1, 3]);
+  const history = Array<Uint8Array>(1_000).fill(link({ index: 3, type: 17 }));
+  kernel.tell("lost", ...history);
+  deepStrictEqual([heard, kernel.queue.length], [["eth1, eth3"], 0]);
+  source.close();
+});
+
+Deno.test("netlink: a new dump that tells the same in another order is no news", () => {
+  const kernel = new FakeKernel();
+  kernel.has([1], [[1, "c0000201"], [1, "c0000202"]]);
+  const { source, heard } = follow(kernel);
+  kernel.has([1], [[1, "c0000202"], [1, "c0000201"]]);
+  kernel.tell("lost");
+  deepStrictEqual([source.dumps, heard], [2, []]);
+  source.close();
+});
+
 Deno.test("netlink: a dump that was interrupted is repeated, and only the last one counts", () => {
   const kernel = new FakeKernel();
   kernel.has([2]);
@@ -193,6 +214,20 @@ Deno.test("netlink: a socket that breaks is told, opened anew, and told again wh
   deepStrictEqual(kernel.opened, []);
   await new Promise<void>((resolve) => source.subscribe(() => resolve()));
   deepStrictEqual([heard, problems.length, problems[1]], [["eth1, eth2"], 2, undefined]);
+  source.close();
+});
+
+Deno.test("netlink: what a listener throws is passed on, and breaks nothing here", () => {
+  const kernel = new FakeKernel();
+  kernel.has([1]);
+  const { source, heard, problems } = follow(kernel);
+  const stop = source.subscribe(() => {
+    throw new Error("a fault");
+  });
+  throws(() => kernel.tell(link({ index: 2 })), /a fault/);
+  stop();
+  kernel.tell(link({ index: 2, type: 17 }));
+  deepStrictEqual([heard, problems, source.dumps], [["eth1, eth2", "eth1"], [], 1]);
   source.close();
 });
 

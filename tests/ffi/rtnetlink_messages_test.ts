@@ -99,6 +99,10 @@ Deno.test("rtnetlink: control messages, and several messages in one datagram", (
     all.map((each) => [each.kind, each.sequence, "errno" in each ? each.errno : undefined]),
     [["done", 5, 0], ["done", 5, 95], ["error", 6, 1], ["error", 7, 0]],
   );
+  // Of odd length: the next one begins at a multiple of four.
+  const odd = join(message(28, new Uint8Array(5)), message(29, new Uint8Array(3)), done(9));
+  deepStrictEqual(decodeMessages(odd).map(({ kind }) => kind), ["other", "other", "done"]);
+  strictEqual(decodeMessages(message(28, new Uint8Array(5)).slice(0, 21)).length, 1);
   strictEqual(one<{ kind: string }>(message(4, new Uint8Array(0))).kind, "overrun");
   strictEqual(one<{ kind: string }>(message(3, new Uint8Array(0))).kind, "done");
   deepStrictEqual(one(message(28, le([1, 4]))), {
