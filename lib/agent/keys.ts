@@ -49,7 +49,8 @@ function loadKeys(network: NetworkConfig, tell: (line: string) => void): Network
   writeKeyFile(network.newKeyFile, fresh);
   tell(`started the new network "${network.name}"; its key is ${network.newKeyFile}`);
   tell(
-    `to join another Pi:  scp -p ${network.newKeyFile} PI:  and there:  ` +
+    `to join another Pi:  agent invite  and there the line that it prints; or:  ` +
+      `scp -p ${network.newKeyFile} PI:  and there:  ` +
       `agent run --key-file ${network.newKeyFile.split("/").at(-1)}`,
   );
   return [NetworkKey.fromBytes(fresh)];

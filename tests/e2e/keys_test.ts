@@ -136,7 +136,7 @@ Deno.test("e2e keys: with neither config nor key a new network, and two lines sa
   ok(lines[0]!.endsWith(`started the new network "home"; its key is ${keyFile}`), lines[0]);
   match(
     lines[1]!,
-    /to join another Pi: +scp -p \S+ PI: +and there: +agent run --key-file home\.key$/,
+    /to join another Pi: +agent invite +and there the line that it prints; or: +scp -p \S+ PI: +and there: +agent run --key-file home\.key$/,
   );
   strictEqual(Deno.statSync(keyFile).mode! & 0o777, 0o600);
   // As told: with a copy of it.
