@@ -226,10 +226,9 @@ export class Session implements Timed {
     this.#keepaliveAt = keepaliveSendInterval > 0 ? now + keepaliveSendInterval : Infinity;
   }
 
-  /** Send what the interface announces now, unless that is what the peer was sent last. */
+  /** Send what the interface announces now. */
   announce(now: number, type: EncapsulationType): void {
     const { pdu } = this.port.announced(type);
-    if (this.#announced.get(type) === pdu) return;
     this.#announced.set(type, pdu);
     this.#retransmit.post(now, type, pdu);
   }

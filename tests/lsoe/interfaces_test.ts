@@ -3,6 +3,7 @@ import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import fc from "fast-check";
 import { type LsoeInterface, type OpenPdu, PduType } from "../../lib/lsoe/mod.ts";
 import { Deadlines } from "../../lib/lsoe/deadlines.ts";
+import { Beacon } from "../../lib/lsoe/hello.ts";
 import { BROADCAST } from "../../lib/wire/mac.ts";
 import { type Deed, ETH1, Lone, type LoneOptions } from "./lone.ts";
 
@@ -90,6 +91,14 @@ Deno.test("lsoe: HELLO when an interface comes up; the beat stays", () => {
   set(lone, { ...ETH1, running: false });
   lone.run(300_000);
   deepStrictEqual(lone.take(), []);
+});
+
+Deno.test("lsoe: after a long sleep the beacon is back on its beat", () => {
+  const beacon = new Beacon(5, 60_000);
+  ok(!beacon.due(60_004));
+  ok(beacon.due(1_000_000));
+  strictEqual(beacon.next, 1_020_005);
+  ok(!new Beacon(0, 0).due(1e12));
 });
 
 Deno.test("lsoe: HELLOs to all need no membership", () => {

@@ -3,6 +3,7 @@ import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import {
   type AckPdu,
   type Encapsulation,
+  encodeDatagram,
   type LsoeEvent,
   type LsoeHooks,
   type OpenPdu,
@@ -239,7 +240,10 @@ Deno.test("lsoe: a hopeless peer is refused for hopeless-hold", () => {
   const lone = opened();
   lone.lsoe.announce(0, ETH1.index, 4, [{ flags: 0, address: "10.0.0.1", prefixLength: 24 }]);
   lone.take();
+  lone.frame(PEER, encodeDatagram({ last: false, number: 0, payload: Uint8Array.of(4) }));
+  strictEqual(lone.lsoe.sizes.partials, 1);
   lone.receive(PEER, ack(4, 3, 2));
+  strictEqual(lone.lsoe.sizes.partials, 0);
   deepStrictEqual(kinds(lone.take()).slice(-3), ["report 7", "closed", "hopeless"]);
   lone.run(59_999);
   lone.take();
