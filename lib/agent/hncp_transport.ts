@@ -274,6 +274,8 @@ export class HncpTransport implements NetworkTransport, DncpTransport {
   }
 
   #closeSocket(link: Link): void {
+    const { problems, config } = this.#options;
+    problems.clear(`${config.name}:link:${link.info.name}`);
     this.#later(link.socket?.close());
     link.socket = undefined;
   }

@@ -239,7 +239,7 @@ export class NativeTransport implements NetworkTransport {
         port,
         counters: this.#udp,
         onDatagram,
-        onProblem: (message) => problems.note(`${this.#network}:link:${info.name}`, message),
+        onProblem: (message) => problems.note(this.#linkProblem(info), message),
       }));
     this.#links.set(endpoint, { info, multicast });
   }
@@ -248,6 +248,7 @@ export class NativeTransport implements NetworkTransport {
     const link = this.#links.get(endpoint);
     if (!link) return;
     this.#links.delete(endpoint);
+    this.#options.problems.clear(this.#linkProblem(link.info));
     const gone: Promise<void> = link.multicast.close().finally(() => this.#closing.delete(gone));
     this.#closing.add(gone);
   }
@@ -323,6 +324,10 @@ export class NativeTransport implements NetworkTransport {
       const here = encodeDiscovery({ type: "here", port: this.#streamPort });
       this.#links.get(endpoint)?.multicast.sendTo(from, here, port);
     }, Math.random() * ANSWER_SPREAD);
+  }
+
+  #linkProblem({ name }: InterfaceInfo): string {
+    return `${this.#network}:link:${name}`;
   }
 
   #dialProblem(address: Address): string {
