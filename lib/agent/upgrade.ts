@@ -79,7 +79,7 @@ export async function upgrade(options: UpgradeOptions): Promise<Upgraded> {
       );
     }
     onStep("probe");
-    const fresh = await probe(place.staged, file);
+    const fresh = await probe(place.staged, file, { whole: sum === undefined });
     const old = await probe(place.path).catch(() => undefined);
     checkVersions(fresh, old, options.force);
     const result = {

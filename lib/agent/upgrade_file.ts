@@ -233,15 +233,45 @@ export function expectedSum(file: string, given: string | undefined): string | u
 }
 
 /**
- * Runs a program file as `FILE version --json`.
+ * Runs a program file as `FILE version --json`. `shown`: what people call it. With `whole`, a packed
+ * file unpacks all of itself, into a folder that is removed again, and so checks itself to its last
+ * byte: with what an earlier version left unpacked, a file that is cut off would run.
  * @throws {AgentError} exit code 4 where it does not run, or is no agent; with its own last words.
  */
-export async function probe(path: string, shown = path): Promise<ProbedVersion> {
+export async function probe(
+  path: string,
+  shown = path,
+  { whole = false } = {},
+): Promise<ProbedVersion> {
+  const cache = whole ? emptyFolder() : undefined;
+  try {
+    return await ask(path, shown, cache === undefined ? {} : { AGENT_CACHE: cache });
+  } finally {
+    if (cache !== undefined) Deno.removeSync(cache, { recursive: true });
+  }
+}
+
+/** On a disk rather than in memory, where that can be had: a runtime takes 93 MB. */
+function emptyFolder(): string {
+  const prefix = "agent-upgrade-";
+  try {
+    return Deno.makeTempDirSync({ dir: "/var/tmp", prefix });
+  } catch {
+    return Deno.makeTempDirSync({ prefix });
+  }
+}
+
+async function ask(
+  path: string,
+  shown: string,
+  env: Record<string, string>,
+): Promise<ProbedVersion> {
   let words: string;
   try {
     const { code, signal, stdout, stderr } = await new Deno.Command(path, {
       args: ["version", "--json"],
       stdin: "null",
+      env,
       signal: AbortSignal.timeout(PROBE_LIMIT),
     }).output();
     const decoder = new TextDecoder();

@@ -173,6 +173,24 @@ Deno.test("upgrade: a link is followed, and mode and owner stay", async () => {
   strictEqual(Deno.statSync(bench.target).mode! & 0o777, 0o750);
 });
 
+Deno.test("upgrade: without a checksum a packed file unpacks all of itself once, and leaves nothing", async () => {
+  using bench = new Bench();
+  const seen = `${bench.dir}/seen`;
+  const wary = program(
+    `${bench.dir}/wary`,
+    "2.0.0",
+    `echo "$AGENT_CACHE" > ${seen}; touch "$AGENT_CACHE/unpacked"\n`,
+  );
+  strictEqual((await bench.run({ file: wary })).code, 0);
+  const cache = Deno.readTextFileSync(seen).trim();
+  match(cache, /agent-upgrade-/);
+  strictEqual(await Deno.stat(cache).then(() => true, () => false), false);
+  const digest = await crypto.subtle.digest("SHA-256", Deno.readFileSync(wary));
+  Deno.writeTextFileSync(`${bench.dir}/SHA256SUMS`, `${new Uint8Array(digest).toHex()}  wary\n`);
+  strictEqual((await bench.run({ file: wary })).code, 0);
+  strictEqual(Deno.readTextFileSync(seen).trim(), Deno.env.get("AGENT_CACHE") ?? "");
+});
+
 const name = "upgrade: a full disk and a read-only one are told, and change nothing";
 const isRoot = Deno.uid() === 0;
 Deno.test({
