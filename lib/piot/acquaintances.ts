@@ -123,6 +123,7 @@ export class Acquaintances {
     const { links, options, event } = this.#context;
     this.#closeSessions(now, link, CloseCode.Normal);
     this.#dropAll(now, link);
+    options.hooks?.forgotten(now, link.handle);
     const view = link.view();
     links.remove(link, options.store);
     event({ kind: "linkRemoved", link: view });
@@ -182,6 +183,7 @@ export class Acquaintances {
     for (const { id, header, body, created, expires } of from.outbox.clear()) {
       into.outbox.append({ header, body, created, expires }, id);
     }
+    options.hooks?.merged(now, from.handle, into.handle);
     if (into.addresses.length === 0) into.addresses = from.addresses;
     links.remove(from, options.store);
     into.save();

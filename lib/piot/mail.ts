@@ -140,12 +140,13 @@ export class Mail {
       return undefined;
     }
     const wall = options.wall();
-    if (header.kind !== MessageKind.Data && options.hooks) {
+    const { hooks } = options;
+    if (hooks && (header.kind !== MessageKind.Data || hooks.takes(header))) {
       const { id, body } = message;
       const { handle, peer = "" } = link;
       link.inbox.note(message, ordered);
       const whole = { link: handle, peer, id, header, body, received: wall };
-      return options.hooks.accepted(now, whole, this.#context.turn);
+      return hooks.accepted(now, whole);
     }
     if (this.#inboxIsFull(message.header.length + message.body.length)) {
       link.inbox.skip();
@@ -163,24 +164,24 @@ export class Mail {
     id: Id,
     why: "confirm" | "resume" | "mismatch" | DropReason,
   ): void {
-    const { options, turn, event } = this.#context;
+    const { options: { hooks }, event } = this.#context;
     const base = { link: link.handle, id };
     if (why === "mismatch") return event({ kind: "mismatch", ...base });
-    const delivered = why === "confirm" || why === "resume";
-    if (delivered) event({ kind: "confirmed", ...base, by: why });
-    else {
-      this.#note(link, id, why);
-      event({ kind: "dropped", ...base, reason: why });
+    if (why === "confirm" || why === "resume") {
+      event({ kind: "confirmed", ...base, by: why });
+      hooks?.left(now, link.handle, id, "confirmed");
+      return;
     }
-    options.hooks?.left(now, link.handle, id, delivered ? "confirmed" : why, turn);
+    event({ kind: "dropped", ...base, reason: why });
+    if (!hooks?.left(now, link.handle, id, why)) this.#note(link, id, why);
   }
 
   /** The peer will not have a message of ours. */
   refused(now: number, link: Link, id: Id, reason: string): void {
-    const { options, turn, event } = this.#context;
-    this.#note(link, id, `refused: ${reason}`);
+    const { options: { hooks }, event } = this.#context;
     event({ kind: "refused", link: link.handle, id, reason });
-    options.hooks?.left(now, link.handle, id, "refused", turn);
+    if (hooks?.left(now, link.handle, id, "refused", reason)) return;
+    this.#note(link, id, `refused: ${reason}`);
   }
 
   #note(link: Link, id: Id, reason: string): void {

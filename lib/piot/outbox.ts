@@ -254,6 +254,16 @@ export class Outbox {
     this.#removeHeld(entry);
   }
 
+  /** Takes a message back that has no number. Whether it was there. */
+  withdraw(id: Id): boolean {
+    for (const entry of this.#held.values()) {
+      if (entry.id !== id) continue;
+      this.#removeHeld(entry);
+      return true;
+    }
+    return false;
+  }
+
   /** A confirmation of the peer. */
   confirm(frame: FrameFields<"confirm">): { result: Confirmed; id: Id } {
     const { seq } = frame;

@@ -18,6 +18,7 @@ import { encodeHeader } from "./header.ts";
 import type { Link } from "./link.ts";
 import { Links } from "./links.ts";
 import { Mail } from "./mail.ts";
+import type { PiotNode } from "./hooks.ts";
 import type { Notice } from "./notices.ts";
 import { Outcome } from "./outbox.ts";
 import { keys, nodeRecord } from "./records.ts";
@@ -135,12 +136,14 @@ export class Piot implements Machine {
     message: Outgoing,
     done: (error?: unknown) => void = () => {},
   ): Id {
+    return this.#mail.send(now, this.#linkFor(to, message), message, done);
+  }
+
+  #linkFor(to: Destination, message: Outgoing): Link {
     const found = this.#acquaintances.find(to);
-    if (!found) {
-      this.#mail.check(undefined, encodeHeader(message.header).length + message.body.length);
-    }
-    const link = found ?? this.#acquaintances.expect(to as Exclude<Destination, { link: number }>);
-    return this.#mail.send(now, link, message, done);
+    if (found) return found;
+    this.#mail.check(undefined, encodeHeader(message.header).length + message.body.length);
+    return this.#acquaintances.expect(to as Exclude<Destination, { link: number }>);
   }
 
   /** What waits, of one link or all. */
@@ -214,7 +217,8 @@ export class Piot implements Machine {
 
   nextWake(): number {
     if (!this.#turn.isEmpty) return 0;
-    let earliest = Math.min(this.#tidyAt, this.#mail.expireAt);
+    const above = this.#options.hooks?.nextWake() ?? Infinity;
+    let earliest = Math.min(this.#tidyAt, this.#mail.expireAt, above);
     for (const session of this.#sessions.values()) {
       earliest = Math.min(earliest, session.nextWake());
     }
@@ -233,6 +237,7 @@ export class Piot implements Machine {
       this.#tidyAt = Infinity;
     }
     if (now >= this.#mail.expireAt) this.#mail.expire(now);
+    this.#options.hooks?.wake(now);
     for (const link of this.#links.all()) {
       if (now >= link.dialler.earliest && this.#wantsToDial(link)) this.#dial(link);
     }
@@ -245,7 +250,11 @@ export class Piot implements Machine {
    */
   flush(now: number): void {
     try {
-      for (let i = 0; i < MOST_TURNS && !this.#turn.isEmpty; i++) this.#turn.commit();
+      for (let i = 0; i < MOST_TURNS; i++) {
+        this.#options.hooks?.settle(now);
+        if (this.#turn.isEmpty) break;
+        this.#turn.commit();
+      }
     } catch (error) {
       this.#recover(now, error);
     }
@@ -271,6 +280,32 @@ export class Piot implements Machine {
   #load(now: number): void {
     this.#links.load(this.#options.store);
     this.#mail.load(now);
+    this.#options.hooks?.load(now, this.#nodeForHooks());
+  }
+
+  #nodeForHooks(): PiotNode {
+    const { id } = this;
+    const { name, config, store, wall } = this.#options;
+    const [links, acquaintances, mail] = [this.#links, this.#acquaintances, this.#mail];
+    return {
+      id,
+      name,
+      tags: config.tags,
+      store,
+      turn: this.#turn,
+      wall,
+      newId: () => this.#newId(),
+      links: () => this.links(),
+      find: (to) => acquaintances.find(to)?.view(),
+      send: (now, to, message) => {
+        const link = this.#linkFor(to, message);
+        return { link: link.handle, id: mail.send(now, link, message, () => {}) };
+      },
+      withdraw: (handle, id) => links.get(handle)?.outbox.withdraw(id) ?? false,
+      outbox: (handle) => this.outbox(handle),
+      retry: (now, handle) => links.get(handle)?.dialler.reset(now),
+      event: (event) => this.#event(event),
+    };
   }
 
   #loadId(): Id {
@@ -298,8 +333,7 @@ export class Piot implements Machine {
       return false;
     }
     const { hooks } = this.#options;
-    const isNeeded = () =>
-      link.outbox.size > 0 || (hooks?.actions(link.handle).waiting.length ?? 0) > 0;
+    const isNeeded = () => link.outbox.size > 0 || (hooks?.waits(link.handle) ?? false);
     if (link.session || (link.dial === "needed" && !isNeeded())) return false;
     for (const session of this.#sessions.values()) {
       if (!session.isOpen) continue;
@@ -382,6 +416,6 @@ export class Piot implements Machine {
     const inherited = outcome !== Outcome.Clean;
     this.#event({ kind: "sessionUp", link: link.view(), outcome, inherited });
     const { waiting, running } = resume;
-    this.#options.hooks?.up(now, link.handle, { waiting, running, inherited }, this.#turn);
+    this.#options.hooks?.up(now, link.handle, { waiting, running, inherited });
   }
 }

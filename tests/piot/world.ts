@@ -84,7 +84,8 @@ export class Node {
   readonly disk = new Disk();
   readonly events: PiotEvent[] = [];
   config: PiotConfig;
-  hooks: PiotHooks | undefined;
+  /** Makes what stands above the machine, for each start anew. */
+  readonly #hooks: (() => PiotHooks) | undefined;
   /** Undefined while it is down. */
   piot: Piot | undefined;
   /** The other ends of its connections. */
@@ -95,8 +96,14 @@ export class Node {
   #starts = 0;
   #wakeAt = Infinity;
 
-  constructor(world: World, name: string, config: Partial<PiotConfig>) {
+  constructor(
+    world: World,
+    name: string,
+    config: Partial<PiotConfig>,
+    hooks: (() => PiotHooks) | undefined,
+  ) {
     this.world = world;
+    this.#hooks = hooks;
     this.name = name;
     this.config = { ...DEFAULTS, ...config };
     this.#id = world.random.bytes(16).toHex();
@@ -124,7 +131,7 @@ export class Node {
           this.onEvent(event);
         },
       },
-      ...(this.hooks && { hooks: this.hooks }),
+      ...(this.#hooks && { hooks: this.#hooks() }),
     }, world.now);
     this.act(() => {});
   }
@@ -240,8 +247,8 @@ export class World {
     return Math.floor(1_700_000_000_000 + this.now);
   }
 
-  node(name: string, config: Partial<PiotConfig> = {}): Node {
-    const node = new Node(this, name, { addresses: [name], ...config });
+  node(name: string, config: Partial<PiotConfig> = {}, hooks?: () => PiotHooks): Node {
+    const node = new Node(this, name, { addresses: [name], ...config }, hooks);
     this.nodes.set(name, node);
     return node;
   }
