@@ -226,9 +226,14 @@ function standBy(pid: number, command: readonly string[]): Deno.ChildProcess {
   }
   const { uid, gid } = Deno.statSync(`/proc/${pid}`);
   const others = uid !== null && gid !== null && uid !== Deno.uid() ? { uid, gid } : {};
-  // What its words go to is opened now: once the process has ended, its descriptors are gone.
-  const script = `exec 3>>${outputOf(pid, 1)} 4>>${outputOf(pid, 2)}; ` +
-    'read -r go && exec "$@" </dev/null >&3 2>&4 3>&- 4>&-';
+  // What its words go to is opened now: once the process has ended, its descriptors are gone. The user
+  // may lack the right to open what was opened for the process; a failed `exec` would end the shell.
+  const script = `for to in 3:${outputOf(pid, 1)} 4:${outputOf(pid, 2)}; do
+  file=\${to#*:}
+  (: >>"$file") 2>/dev/null || file=/dev/null
+  case $to in 3:*) exec 3>>"$file" ;; *) exec 4>>"$file" ;; esac
+done
+read -r go && exec "$@" </dev/null >&3 2>&4 3>&- 4>&-`;
   return new Deno.Command("/bin/sh", {
     args: ["-c", script, "agent", ...command],
     clearEnv: true,
