@@ -27,7 +27,7 @@ export interface PiotConfig {
   readonly inherit: boolean;
   /** What happens to nodes that we do not know. */
   readonly policy: "accept" | "ask" | "closed";
-  /** The node's key, where links are to be authenticated (§3.2). */
+  /** The node's key, where links are to be authenticated (§3.2); not on sealed connections. */
   readonly key?: Uint8Array;
   /** Announced to peers as where we can be reached. */
   readonly addresses: readonly string[];
@@ -38,6 +38,8 @@ export interface PiotConfig {
   readonly idle: number;
   /** Wait for the confirmation of the oldest message. */
   readonly confirmTimeout: number;
+  /** A session that we dialled because it was needed ends after so long without use. */
+  readonly rest: number;
   /** How long a message is held where its sender says nothing. */
   readonly holdTtl: number;
   /** Messages in the outbox of one link. */
@@ -65,6 +67,7 @@ export const DEFAULTS: PiotConfig = {
   maxFrame: 1_048_576,
   idle: 15_000,
   confirmTimeout: 10_000,
+  rest: 300_000,
   holdTtl: 24 * 3_600_000,
   holdEntries: 1_000,
   holdBytes: 8_388_608,

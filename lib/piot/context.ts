@@ -25,6 +25,11 @@ export interface PiotOptions {
   /** ms since 1970. */
   readonly wall: () => number;
   readonly hooks?: PiotHooks;
+  /**
+   * Whether a peer may be behind a connection, `sealed` or not: who was met where only holders of a key
+   * are is not believed elsewhere. Default: always.
+   */
+  readonly permits?: (peer: Id, sealed: boolean) => boolean;
 }
 
 /** The inside of a node. */

@@ -23,6 +23,8 @@ export type Step = "opening" | "authenticating" | "linking" | "resuming" | "done
 /** The connection that it goes over. */
 export interface HandshakePort {
   readonly role: "client" | "server";
+  /** Whoever is behind it holds the key of a network: no other proof is asked for. */
+  readonly sealed: boolean;
   write(frame: Frame): void;
   close(now: number, code: CloseCode, text: string): void;
   /** Messages can flow. */
@@ -108,7 +110,7 @@ export class Handshake {
 
   /** The key that authenticates, where there is one. */
   get #key(): Uint8Array | undefined {
-    return this.#host.config.key;
+    return this.#port.sealed ? undefined : this.#host.config.key;
   }
 
   #go(now: number, step: Step): void {
@@ -148,6 +150,9 @@ export class Handshake {
     if (hello.node === host.id) return end(CloseCode.Self, "this is yourself");
     if (hello.to !== undefined && hello.to !== host.id) {
       return end(CloseCode.WrongNode, "another node is here");
+    }
+    if (!host.permits(hello.node, this.#port.sealed)) {
+      return end(CloseCode.LinkRejected, "this node is known from a sealed network");
     }
     const expected = this.#link?.peer;
     if (expected !== undefined && expected !== hello.node) {

@@ -8,6 +8,7 @@ import type { DropReason, Message, OutboxView, Outgoing } from "./api.ts";
 import type { Context } from "./context.ts";
 import type { Id } from "./fields.ts";
 import { type FrameFields, MESSAGE_ROOM } from "./frame.ts";
+import type { Received } from "./inbox.ts";
 import { decodeHeader, encodeHeader, type Header, MessageKind } from "./header.ts";
 import type { Link } from "./link.ts";
 import { type Notice, Notices } from "./notices.ts";
@@ -93,11 +94,18 @@ export class Mail {
     );
   }
 
-  /** Messages that nobody has taken yet, in the order in which they came. */
-  inbox(): Message[] {
-    return [...this.#context.links.all()].flatMap((link) =>
-      [...link.inbox.messages()].map((received) => link.message(received))
-    ).sort((a, b) => a.received - b.received);
+  /** The first `most` messages that nobody has taken yet, in the order in which they came. */
+  inbox(most: number): Message[] {
+    const first = [...this.#context.links.all()].flatMap((link) => {
+      const some: { link: Link; message: Received }[] = [];
+      for (const message of link.inbox.messages()) {
+        if (some.length >= most) break;
+        some.push({ link, message });
+      }
+      return some;
+    });
+    first.sort((a, b) => a.message.received - b.message.received);
+    return first.slice(0, most).map(({ link, message }) => link.message(message));
   }
 
   notices(): Notice[] {

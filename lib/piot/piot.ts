@@ -153,9 +153,9 @@ export class Piot implements Machine {
     );
   }
 
-  /** Messages that were received and that nobody has taken yet. */
-  inbox(): Message[] {
-    return this.#mail.inbox();
+  /** Messages that were received and that nobody has taken yet, the first `most` of them. */
+  inbox(most = Infinity): Message[] {
+    return this.#mail.inbox(most);
   }
 
   /** A message of the inbox was dealt with: it goes. Whether it was there. */
@@ -175,22 +175,24 @@ export class Piot implements Machine {
 
   // Connections
 
-  /** Somebody connected. `remote` is for people. */
-  accepted(now: number, remote: string): ConnectionId {
+  /** Somebody connected. `remote` is for people; `sealed`: see `PiotOptions.permits`. */
+  accepted(now: number, remote: string, sealed = false): ConnectionId {
     const connection = this.#nextConnection++;
     const opening = [...this.#sessions.values()].filter(({ isActive }) => !isActive).length;
-    const session = new Session(this.#host, connection, "server", remote, now);
+    const info = { connection, role: "server", remote, sealed } as const;
+    const session = new Session(this.#host, info, now);
     this.#sessions.set(connection, session);
     if (opening >= MOST_HANDSHAKES) session.close(now, CloseCode.Busy, "too many at once");
     return connection;
   }
 
   /** A connection that was asked for is there. */
-  connected(now: number, connection: ConnectionId): void {
+  connected(now: number, connection: ConnectionId, sealed = false): void {
     const link = this.#dialling.get(connection);
     if (!link) return;
     this.#dialling.delete(connection);
-    const session = new Session(this.#host, connection, "client", link.name, now, link);
+    const info = { connection, role: "client", remote: link.name, sealed } as const;
+    const session = new Session(this.#host, info, now, link);
     this.#sessions.set(connection, session);
   }
 
@@ -328,13 +330,15 @@ export class Piot implements Machine {
     return toHex(this.#options.randomBytes(8));
   }
 
+  #isNeeded({ outbox, handle }: Link): boolean {
+    return outbox.size > 0 || (this.#options.hooks?.waits(handle) ?? false);
+  }
+
   #wantsToDial(link: Link): boolean {
     if (link.state === "blocked" || link.addresses.length === 0 || link.dial === "never") {
       return false;
     }
-    const { hooks } = this.#options;
-    const isNeeded = () => link.outbox.size > 0 || (hooks?.waits(link.handle) ?? false);
-    if (link.session || (link.dial === "needed" && !isNeeded())) return false;
+    if (link.session || (link.dial === "needed" && !this.#isNeeded(link))) return false;
     for (const session of this.#sessions.values()) {
       if (!session.isOpen) continue;
       if (session.link === link || link.peer !== undefined && session.peer === link.peer) {
@@ -381,6 +385,7 @@ export class Piot implements Machine {
         this.#turn.then(() => output.close(connection));
         this.#sessions.delete(connection);
       },
+      permits: this.#options.permits ?? (() => true),
       linkOf: (peer) => this.#links.ofPeer(peer),
       rivalOf: (session) => this.#rivalOf(session),
       bind: (now, link, peer) => acquaintances.bind(now, link, peer),
@@ -392,6 +397,7 @@ export class Piot implements Machine {
         if (tags) link.tags = tags;
       },
       actions: (link) => hooks?.actions(link.handle) ?? { waiting: [], running: [] },
+      isNeeded: (link) => this.#isNeeded(link),
       up: (now, link, outcome, resume) => this.#up(now, link, outcome, resume),
       ended: (now, { link, role }, code, wasActive) => {
         if (!link) return;

@@ -32,6 +32,16 @@ const CLOSING = 2_000;
 /** As many octets of a preface tell whether this is PIoT at all. */
 const MAGIC = 4;
 
+/** What carries a session. */
+export interface ConnectionInfo {
+  readonly connection: ConnectionId;
+  readonly role: "client" | "server";
+  /** Where it goes to or comes from, for people. */
+  readonly remote: string;
+  /** See `PiotOptions.permits`. */
+  readonly sealed: boolean;
+}
+
 /** A session, or what is about to become one. */
 export class Session implements Rival {
   readonly connection: ConnectionId;
@@ -44,6 +54,8 @@ export class Session implements Rival {
   #preface: Uint8Array = new Uint8Array(0);
   #isActive = false;
   #lastHeard: number;
+  /** When the last message went over it, either way. */
+  #lastUsed: number;
   #pingAt: number | undefined;
   #pings = 0;
   /** Since when the oldest message waits for its confirmation. */
@@ -54,9 +66,7 @@ export class Session implements Rival {
   /** @param link where the connection was dialled for one. */
   constructor(
     host: SessionHost,
-    connection: ConnectionId,
-    role: "client" | "server",
-    remote: string,
+    { connection, role, remote, sealed }: ConnectionInfo,
     now: number,
     link?: Link,
   ) {
@@ -65,6 +75,7 @@ export class Session implements Rival {
     this.role = role;
     this.remote = remote;
     this.#lastHeard = now;
+    this.#lastUsed = now;
     const { maxFrame } = host.config;
     this.#cutter = new StreamCutter(LENGTH_BYTES, (bytes, at) => frameSize(bytes, at, maxFrame));
     host.write(connection, PREFACE);
@@ -72,6 +83,7 @@ export class Session implements Rival {
       host,
       {
         role,
+        sealed,
         write: (frame) => this.#write(frame),
         close: (now, code, text) => this.close(now, code, text),
         rival: () => host.rivalOf(this),
@@ -159,6 +171,7 @@ export class Session implements Rival {
       const message = outbox.transmit();
       if (!message) break;
       this.#waitingSince ??= now;
+      this.#lastUsed = now;
       this.#write({ frame: "msg", ...message });
     }
   }
@@ -169,7 +182,7 @@ export class Session implements Rival {
     const silence = this.#pingAt === undefined
       ? this.#lastHeard + this.#idle
       : this.#pingAt + 2 * this.#idle;
-    return Math.min(silence, this.#confirmLimit);
+    return Math.min(silence, this.#confirmLimit, this.#restAt);
   }
 
   wake(now: number): void {
@@ -181,6 +194,9 @@ export class Session implements Rival {
       this.close(now, CloseCode.Timeout, `no answer while ${this.#handshake.step}`);
     } else if (now >= this.#confirmLimit) {
       this.close(now, CloseCode.Timeout, "no confirmation");
+    } else if (now >= this.#restAt) {
+      if (this.link && this.#host.isNeeded(this.link)) this.#lastUsed = now;
+      else this.close(now, CloseCode.Normal, "not needed now");
     } else if (this.#pingAt === undefined) {
       this.#pingAt = now;
       this.#write({ frame: "ping", token: ++this.#pings });
@@ -192,6 +208,12 @@ export class Session implements Rival {
     const theirs = this.#handshake.hello?.idle;
     const ours = this.#host.config.idle;
     return theirs === undefined ? ours : Math.min(ours, Math.max(1, theirs) * 1_000);
+  }
+
+  /** When it ends for want of use, where we dialled it because it was needed. */
+  get #restAt(): number {
+    if (this.role === "server" || this.link?.dial !== "needed") return Infinity;
+    return this.#lastUsed + this.#host.config.rest;
   }
 
   get #confirmLimit(): number {
@@ -243,6 +265,7 @@ export class Session implements Rival {
   #message(now: number, message: FrameFields<"msg">): void {
     const { link } = this;
     if (!link) return;
+    this.#lastUsed = now;
     const { inbox } = link;
     const { seq, id, header, body } = message;
     const arrival = inbox.arrival(seq);

@@ -24,6 +24,8 @@ export interface SessionHost {
   write(connection: ConnectionId, bytes: Uint8Array): void;
   hangUp(connection: ConnectionId): void;
 
+  /** See `PiotOptions`. */
+  permits(peer: Id, sealed: boolean): boolean;
   linkOf(peer: Id): Link | undefined;
   /** Another connection with the same peer that is further than its HELLO. */
   rivalOf(session: Session): Session | undefined;
@@ -43,6 +45,8 @@ export interface SessionHost {
 
   /** Correlation ids of open actions, for RESUME. */
   actions(link: Link): { waiting: readonly Id[]; running: readonly Id[] };
+  /** Whether a link is needed now: something waits for the peer, or for its answer. */
+  isNeeded(link: Link): boolean;
   up(now: number, link: Link, outcome: Outcome, resume: FrameFields<"resume">): void;
   /** A session, or the attempt at one, ended. `wasActive`: messages could flow. */
   ended(now: number, session: Session, code: CloseCode, wasActive: boolean): void;
