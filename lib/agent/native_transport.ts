@@ -36,6 +36,7 @@ import { type JoinOffer, serveJoin } from "./join_streams.ts";
 import { LeafStreams } from "./leaf_streams.ts";
 import type {
   CounterGroup,
+  MessageStreams,
   NetworkTransport,
   Served,
   TransportOptions,
@@ -72,6 +73,19 @@ export class NativeTransport implements NetworkTransport {
   readonly #closing = new Set<Promise<void>>();
   readonly #abort = new AbortController();
   readonly invites: Invites;
+  readonly messages: MessageStreams = {
+    taker: undefined,
+    dial: (address, signal) =>
+      dialSecure({
+        ...address,
+        keys: this.#keys,
+        keyIndex: this.#keyOf.get(address.host) ?? 0,
+        purpose: "piot",
+        timeoutMs: DIAL_TIMEOUT,
+        signal: AbortSignal.any([signal, this.#abort.signal]),
+        counters: this.streamCounters,
+      }),
+  };
   #keys: readonly NetworkKey[];
   #connect: readonly Endpoint[];
   /** For addresses that answered to another key than our first: which one. */
@@ -342,7 +356,10 @@ export class NativeTransport implements NetworkTransport {
   #taken(stream: SecureStream): void {
     if (stream.purpose === "leaf") this.#leaves?.serve(stream);
     else if (stream.purpose === "join") serveJoin(stream, this.invites, () => this.#offer());
-    else this.#opened(stream, this.#endpointOf(stream), stream.remote);
+    else if (stream.purpose === "piot") {
+      if (this.messages.taker) this.messages.taker(stream);
+      else stream.close("messages are switched off here");
+    } else this.#opened(stream, this.#endpointOf(stream), stream.remote);
   }
 
   #offer(): JoinOffer {

@@ -7,7 +7,7 @@
 import type { Clock, Scheduler } from "../core/mod.ts";
 import type { Dncp, DncpTransport, EndpointId, NodeId } from "../dncp/mod.ts";
 import type { LeafyServer } from "../leafy/mod.ts";
-import type { InterfaceInfo } from "../net/mod.ts";
+import type { HostPort, InterfaceInfo, SecureStream } from "../net/mod.ts";
 import type { OwnDictionary } from "../state/mod.ts";
 import type { NetworkConfig } from "./config.ts";
 import type { Feed } from "./feed.ts";
@@ -52,6 +52,14 @@ export interface Served {
   readonly changed: () => void;
 }
 
+/** Streams for messages (PIoT), beside those of peers. */
+export interface MessageStreams {
+  /** Who gets the streams that others open; while there is nobody, they are closed. */
+  taker: ((stream: SecureStream) => void) | undefined;
+  /** @throws {AgentError} where there is no stream. */
+  dial(address: HostPort, signal: AbortSignal): Promise<SecureStream>;
+}
+
 /** Counts since start, for `/metrics`: `agent_NAME_COUNT_total`. */
 export interface CounterGroup {
   readonly name: string;
@@ -70,6 +78,8 @@ export interface NetworkTransport extends DncpTransport {
   readonly guestTlvs: readonly Uint8Array[];
   /** Where the network has a key to give out. */
   readonly invites?: Invites;
+  /** Where the network has sealed streams. */
+  readonly messages?: MessageStreams;
   /** Whether an endpoint can run on the interface now. */
   canUse(info: InterfaceInfo): boolean;
   /**

@@ -27,9 +27,9 @@ export const MAX_TOLD_KEYS = 16;
 
 const MAGIC = Uint8Array.of(0xed, 0x61, 0x67, 0x74);
 const VERSION = 1;
-const PURPOSES = ["node", "leaf", "join"] as const;
+const PURPOSES = ["node", "leaf", "join", "piot"] as const;
 
-/** What a client opens a stream for: to be a peer, as a leafy guest, or to join by an invitation. */
+/** What a client opens a stream for: to be a peer, as a leafy guest, to join by an invitation, or for messages. */
 export type Purpose = typeof PURPOSES[number];
 
 /** What a client says first. */

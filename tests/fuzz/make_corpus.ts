@@ -138,8 +138,9 @@ write("preface", {
   leaf: encodePreface("leaf", id),
   "later-version": fromHex("ed6167740209aabbccdd"),
   "bad-magic": text("GET / HTTP"),
-  "bad-purpose": fromHex("ed6167740104aabbccdd"),
+  "bad-purpose": fromHex("ed6167740105aabbccdd"),
   join: fromHex("ed6167740103aabbccdd"),
+  piot: fromHex("ed6167740104aabbccdd"),
   "bad-short": encodePreface("node", id).slice(0, 9),
 });
 write("preface-reply", {

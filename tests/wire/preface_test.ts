@@ -33,7 +33,7 @@ Deno.test("preface: the layout", () => {
 Deno.test("preface: what a client says, the server reads", () => {
   fc.assert(
     fc.property(
-      fc.constantFrom(...(["node", "leaf", "join"] as const)),
+      fc.constantFrom(...(["node", "leaf", "join", "piot"] as const)),
       anyId,
       (purpose, keyId) => {
         const bytes = encodePreface(purpose, keyId);
