@@ -32,6 +32,7 @@ class Wire {
       ownPort: 8331,
       send: (payload) => this.say(payload),
       sendTo: (_to, payload) => this.say(payload),
+      update: () => {},
       close: () => Promise.resolve(),
     };
   }
