@@ -60,7 +60,7 @@ agent_program_at=@PROGRAM_AT@
 agent_program_size=@PROGRAM_SIZE@
 agent_runtime_at=@RUNTIME_AT@
 agent_unpacked_mb=@UNPACKED_MB@
-agent_tmp='' agent_made='' agent_job='' agent_new='' agent_why=''
+agent_tmp='' agent_made='' agent_busy='' agent_caught='' agent_new='' agent_why=''
 
 agent_clean() {
   trap - EXIT HUP INT TERM
@@ -75,11 +75,32 @@ agent_die() {
   exit 126
 }
 
-# A signal ends the unpacking at once, as it would end the program.
+# A signal ends the unpacking at once, as it would end the program; only while a pipe is being set up
+# (agent_busy=starting) it waits until that is done.
 agent_signal() {
-  [ -z "$agent_job" ] || { kill "$agent_job" && wait "$agent_job"; } 2>/dev/null
+  agent_caught=$1
+  [ "$agent_busy" = starting ] || agent_stop
+}
+
+# A process that was forked a moment ago may still swallow a signal, so it is asked until it is gone;
+# the others of a pipe then end, too.
+agent_stop() {
+  trap '' HUP INT TERM
+  while [ -n "$agent_busy" ] && kill "$!" 2>/dev/null; do
+    sleep 0.01 2>/dev/null || sleep 1
+  done
   agent_clean
-  kill -s "$1" $$
+  kill -s "$agent_caught" $$
+}
+
+# Waits for what was started last, since agent_busy=starting.
+agent_wait() {
+  agent_busy=waiting
+  [ -z "$agent_caught" ] || agent_stop
+  wait "$!"
+  agent_status=$?
+  agent_busy=''
+  return $agent_status
 }
 
 # Can the cache $1 be used? Adds to agent_why where it cannot. $2: others can write where it lies.
@@ -139,15 +160,6 @@ agent_choose() {
   agent_die "no folder to unpack into: $agent_why; $agent_hint"
 }
 
-# Waits for what was started last, and can be interrupted by a signal meanwhile.
-agent_wait() {
-  agent_job=$!
-  wait "$agent_job"
-  agent_status=$?
-  agent_job=''
-  return $agent_status
-}
-
 # Why did unpacking fail?
 agent_fail() {
   agent_sum=$(tail -c "+$((agent_program_at + 1))" "$agent_self" | head -c "$agent_program_size" |
@@ -167,6 +179,7 @@ agent_sync() {
 agent_unpack() {
   [ ! -t 2 ] || echo "agent: unpacking into $agent_cache (once)" >&2
   mkdir "$agent_tmp/program" 2>/dev/null || agent_fail "no room for a folder"
+  agent_busy=starting
   tail -c "+$((agent_program_at + 1))" "$agent_self" | head -c "$agent_program_size" |
     gzip -dc 2>/dev/null | tar -xmof - -C "$agent_tmp/program" 2>/dev/null &
   agent_wait && echo "$agent_runtime" >"$agent_tmp/program/runtime" &&
@@ -177,10 +190,12 @@ agent_unpack() {
 
   agent_deno=$agent_cache/runtime-$agent_runtime/deno
   if [ ! -s "$agent_deno" ] || [ ! -O "$agent_deno" ] || [ ! -x "$agent_deno" ]; then
+    agent_busy=starting
     tail -c "+$((agent_runtime_at + 1))" "$agent_self" | gzip -dc 2>/dev/null |
       tar -xOf - package/deno 2>/dev/null >"$agent_tmp/deno" &
     agent_wait || agent_fail "the runtime does not fit"
-    sha256sum <"$agent_tmp/deno" >"$agent_tmp/sum" &
+    agent_busy=starting
+    sha256sum <"$agent_tmp/deno" 2>/dev/null >"$agent_tmp/sum" &
     agent_wait && read -r agent_sum <"$agent_tmp/sum"
     [ "${agent_sum%% *}" = "$agent_runtime" ] || agent_fail "the runtime does not fit"
     chmod 700 "$agent_tmp/deno"
@@ -249,6 +264,7 @@ agent_first_start() {
   agent_choose
   # One unpacks, the others wait. Without flock, each unpacks for itself: all moves are atomic.
   if command -v flock >/dev/null && command exec 9<"$agent_cache"; then
+    agent_busy=starting
     flock 9 2>/dev/null &
     agent_wait
   fi
