@@ -54,7 +54,13 @@ const ATTRIBUTE_TYPE = 0x3fff;
 const IFLA_ADDRESS = 1;
 const IFLA_IFNAME = 3;
 const IFLA_MTU = 4;
+const IFLA_LINK = 5;
 const IFLA_OPERSTATE = 16;
+const IFLA_LINKINFO = 18;
+const IFLA_LINK_NETNSID = 37;
+const IFLA_INFO_KIND = 1;
+const IFLA_INFO_DATA = 2;
+const IFLA_VLAN_ID = 1;
 const IFA_ADDRESS = 1;
 const IFA_LOCAL = 2;
 const IFA_FLAGS = 8;
@@ -91,6 +97,16 @@ export interface LinkMessage extends Head {
   readonly mtu: number | undefined;
   /** RFC 2863, as in `linux/if.h`: 0 unknown, 6 up. */
   readonly operstate: number | undefined;
+  /** Of a VLAN interface. */
+  readonly vlan: VlanTag | undefined;
+}
+
+/** What makes an interface one of a VLAN. */
+export interface VlanTag {
+  /** 12 bits. */
+  readonly id: number;
+  /** Index of the interface that it is on; 0: it is in another namespace. */
+  readonly parent: number;
 }
 
 /** RTM_NEWADDR, RTM_DELADDR, of IPv4 and IPv6. */
@@ -218,12 +234,18 @@ function decodeLink(part: Part, head: Head, gone: boolean): LinkMessage {
   let mac: string | undefined;
   let mtu: number | undefined;
   let operstate: number | undefined;
+  let vlanId: number | undefined;
+  let parent = 0;
+  let elsewhere = false;
   for (const { type, at: from, end } of attributes(part, at + IFINFOMSG)) {
     const length = end - from;
     if (type === IFLA_IFNAME) name = nameIn(bytes.subarray(from, end));
     else if (type === IFLA_ADDRESS) mac = length === 6 ? macText(readMac(view, from)) : "";
     else if (type === IFLA_MTU && length >= 4) mtu = view.getUint32(from, true);
     else if (type === IFLA_OPERSTATE && length >= 1) operstate = view.getUint8(from);
+    else if (type === IFLA_LINK && length >= 4) parent = view.getInt32(from, true);
+    else if (type === IFLA_LINK_NETNSID) elsewhere = true;
+    else if (type === IFLA_LINKINFO) vlanId = vlanIdIn({ ...part, end }, from);
   }
   return {
     ...head,
@@ -237,7 +259,25 @@ function decodeLink(part: Part, head: Head, gone: boolean): LinkMessage {
     mac,
     mtu,
     operstate,
+    vlan: vlanId === undefined ? undefined : { id: vlanId, parent: elsewhere ? 0 : parent },
   };
+}
+
+/** IFLA_LINKINFO: what kind of interface it is, and what only that kind has. */
+function vlanIdIn(part: Part, from: number): number | undefined {
+  let kind = "";
+  let id: number | undefined;
+  for (const { type, at, end } of attributes(part, from)) {
+    if (type === IFLA_INFO_KIND) kind = nameIn(part.bytes.subarray(at, end));
+    else if (type === IFLA_INFO_DATA && kind === "vlan") {
+      for (const inner of attributes({ ...part, end }, at)) {
+        if (inner.type === IFLA_VLAN_ID && inner.end - inner.at >= 2) {
+          id = part.view.getUint16(inner.at, true);
+        }
+      }
+    }
+  }
+  return id;
 }
 
 function decodeAddress(part: Part, head: Head, type: number): NetlinkMessage {

@@ -10,6 +10,7 @@ import {
   AF_INET,
   type LinkMessage,
   type NetlinkMessage,
+  type VlanTag,
 } from "./rtnetlink_messages.ts";
 
 /** `linux/if.h` */
@@ -23,6 +24,10 @@ const ARPHRD_ETHER = 1;
 /** `linux/if_addr.h`: another station has it, or it is still being asked whether one has. */
 const IFA_F_DADFAILED = 0x8;
 const IFA_F_TENTATIVE = 0x40;
+
+/** VLAN ids have 12 bits; four of them stay exact in one number. */
+const VLAN_IDS = 4_096;
+const MOST_STACKED = 4;
 
 /** An address of an interface. */
 export interface AddressRow {
@@ -43,6 +48,7 @@ export interface InterfaceRow {
   readonly hardware: number;
   readonly flags: number;
   readonly operstate: number;
+  readonly vlan: VlanTag | undefined;
   /** In the order in which they came to be known. */
   readonly addresses: readonly AddressRow[];
 }
@@ -64,7 +70,7 @@ export class InterfaceTable {
 
   /** As the rest of the house knows interfaces. */
   interfaces(): InterfaceInfo[] {
-    return this.rows().map(interfaceInfo);
+    return this.rows().map((row) => interfaceInfo(row, this.#vlanOf(row)));
   }
 
   /**
@@ -104,8 +110,21 @@ export class InterfaceTable {
       hardware,
       flags,
       operstate: message.operstate ?? known?.operstate ?? 0,
+      vlan: message.vlan ?? known?.vlan,
       addresses: known?.addresses ?? [],
     });
+  }
+
+  /** A VLAN on a VLAN is told from both by both their numbers. */
+  #vlanOf({ vlan }: InterfaceRow): number {
+    let number = 0;
+    let place = 1;
+    for (let depth = 0; vlan !== undefined && depth < MOST_STACKED; depth++) {
+      number += vlan.id * place;
+      place *= VLAN_IDS;
+      vlan = this.#rows.get(vlan.parent)?.vlan;
+    }
+    return number;
   }
 
   #address({ index, gone, family, address, prefixLength, flags }: AddressMessage): void {
@@ -134,7 +153,7 @@ function isSame(a: AddressRow, b: AddressRow): boolean {
   return a.family === b.family && a.address === b.address && a.prefixLength === b.prefixLength;
 }
 
-function interfaceInfo(row: InterfaceRow): InterfaceInfo {
+function interfaceInfo(row: InterfaceRow, vlan: number): InterfaceInfo {
   const { index, name, mtu, flags, operstate, hardware } = row;
   const up = (flags & IFF_UP) !== 0;
   const mac = row.mac === "00:00:00:00:00:00" ? "" : row.mac;
@@ -154,5 +173,6 @@ function interfaceInfo(row: InterfaceRow): InterfaceInfo {
     ],
     loopback: (flags & IFF_LOOPBACK) !== 0,
     ethernet: hardware === ARPHRD_ETHER && mac !== "",
+    vlan,
   };
 }

@@ -21,6 +21,8 @@ export interface LsoeInterface {
   readonly loopback: boolean;
   /** Frames are Ethernet's. */
   readonly ethernet: boolean;
+  /** A number that is the same on all interfaces of one VLAN, and on no other; 0: untagged. */
+  readonly vlan: number;
   /** `192.0.2.1/24`, `fe80::1/64`: usable ones, neither tentative nor failed. */
   readonly addresses: readonly string[];
 }

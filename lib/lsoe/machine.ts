@@ -299,8 +299,8 @@ export class Lsoe implements Machine {
       counters.badDatagrams++;
       return undefined;
     }
-    const before = macs.interfaceOf(source);
-    const verdict = macs.accept(now, source, port.index);
+    const before = macs.interfaceOf(source, port.vlan);
+    const verdict = macs.accept(now, source, port.index, port.vlan);
     if (verdict === "moved") {
       counters.macMoves++;
       const from = before === undefined ? "" : this.#ports.get(before)?.name ?? "";

@@ -68,6 +68,11 @@ export class Port {
     return this.#facts.name;
   }
 
+  /** 0: untagged. */
+  get vlan(): number {
+    return this.#facts.vlan;
+  }
+
   /** Our own MAC address there. */
   get mac(): Mac {
     return this.#mac;

@@ -155,7 +155,7 @@ export class Sessions implements Core {
     this.#deadlines.delete(session);
     this.#all.delete(session.id);
     port.sessions.delete(peer);
-    this.macs.remove(port.index, peer);
+    this.macs.remove(port.index, peer, port.vlan);
     this.reassembly.remove(port.index, peer);
     const keep = this.config.keepStateOnTimeout && ending.silence === true && (open || stale);
     if (!keep && (open || stale)) this.withdraw(session);

@@ -23,6 +23,8 @@ export interface InterfaceInfo {
   readonly loopback: boolean;
   /** Its frames are Ethernet's, and it has a MAC address. */
   readonly ethernet: boolean;
+  /** The VLAN that it is of; 0: none. Of a VLAN on a VLAN: outer id × 4096 + inner id. */
+  readonly vlan: number;
 }
 
 /** Watches the interfaces. The list is sorted by index and then name. */
@@ -114,6 +116,7 @@ export function readInterfaces(system: SystemView = thisSystem): InterfaceInfo[]
         .map(({ cidr }) => cidr),
       loopback: known ? (flags & IFF_LOOPBACK) !== 0 : isLoopback(own),
       ethernet: Number(sys("type")) === ARPHRD_ETHER && mac !== "",
+      vlan: vlanOf(system, name),
     });
   }
   return all.sort((a, b) => a.index - b.index || (a.name < b.name ? -1 : 1));
@@ -168,6 +171,15 @@ function hexOf(address: string): string {
   const zeros = Array(Math.max(0, 8 - before.length - after.length)).fill("0");
   return [...before, ...(tail === undefined ? [] : zeros), ...after]
     .map((group) => group.padStart(4, "0")).join("").toLowerCase();
+}
+
+/** `/proc/net/vlan/NAME`: `NAME  VID: 7 …` and `Device: PARENT`; only VLAN interfaces have one. */
+function vlanOf(system: SystemView, name: string, deeper = 3): number {
+  const text = attempt(system, `/proc/net/vlan/${name}`);
+  const id = Number(/ VID: (\d+)/.exec(text)?.[1] ?? 0);
+  const parent = /^Device: (\S+)/m.exec(text)?.[1];
+  if (parent === undefined || deeper === 0) return id;
+  return vlanOf(system, parent, deeper - 1) * 4_096 + id;
 }
 
 function macOf(text: string): string {

@@ -14,6 +14,7 @@ const info = (name: string, index: number, running = true): InterfaceInfo => ({
   addresses: ["192.0.2.1/24"],
   loopback: false,
   ethernet: true,
+  vlan: 0,
 });
 
 Deno.test("interface events: added, changed, removed; made again and renamed are another one", () => {

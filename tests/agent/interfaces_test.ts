@@ -16,6 +16,7 @@ const all = ["lo", "eth0", "wlan0", "docker0", "veth12ab", "wg0"].map((
   addresses: [],
   loopback: name === "lo",
   ethernet: name !== "lo",
+  vlan: 0,
 }));
 const chosen = (...globs: string[]) => interfacesOf(globs, all).map(({ name }) => name);
 

@@ -27,6 +27,7 @@ function info(name: string, mac = "02:00:00:00:00:01"): InterfaceInfo {
     addresses: [],
     loopback: name.startsWith("lo"),
     ethernet: !name.startsWith("lo"),
+    vlan: 0,
   };
 }
 

@@ -48,6 +48,8 @@ export interface LinkFields {
   mac?: string | undefined;
   mtu?: number;
   operstate?: number;
+  /** IFLA_LINKINFO of a VLAN: its id, and the interface that it is on (IFLA_LINK). */
+  vlan?: { id: number; parent: number; elsewhere?: boolean };
   seq?: number;
   nlFlags?: number;
 }
@@ -62,6 +64,7 @@ export function link(fields: LinkFields): Uint8Array {
   const name = "name" in fields ? fields.name : `eth${index}`;
   const mac = "mac" in fields ? fields.mac : `0200000000${index.toString(16).padStart(2, "0")}`;
   const named = name !== undefined;
+  const { vlan } = fields;
   return message(
     type,
     join(
@@ -69,9 +72,21 @@ export function link(fields: LinkFields): Uint8Array {
       ...(named ? [attribute(3, text(name)), attribute(4, le([mtu, 4]))] : []),
       ...(named ? [attribute(16, le([operstate, 1]))] : []),
       ...(mac === undefined ? [] : [attribute(1, hex(mac))]),
+      ...(vlan ? [attribute(5, le([vlan.parent, 4])), vlanInfo(vlan.id)] : []),
+      ...(vlan?.elsewhere ? [attribute(37, le([3, 4]))] : []),
     ),
     { flags: nlFlags, seq },
   );
+}
+
+/** IFLA_INFO_KIND; IFLA_INFO_DATA with IFLA_VLAN_FLAGS, IFLA_VLAN_PROTOCOL and IFLA_VLAN_ID. */
+function vlanInfo(id: number): Uint8Array {
+  const data = [
+    attribute(2, new Uint8Array(8)),
+    attribute(5, hex("8100")),
+    attribute(1, le([id, 2])),
+  ];
+  return attribute(18, join(attribute(1, text("vlan")), attribute(0x8002, join(...data))));
 }
 
 export interface AddressFields {

@@ -45,6 +45,7 @@ Deno.test("rtnetlink: a link, with what it says and what it does not", () => {
     mac: "02:00:00:00:00:07",
     mtu: 1_400,
     operstate: 6,
+    vlan: undefined,
   });
   const wireless = one<LinkMessage>(link({ index: 7, name: undefined, mac: undefined }));
   deepStrictEqual(

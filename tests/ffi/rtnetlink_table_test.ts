@@ -147,6 +147,7 @@ Deno.test("interface table: what a link says, in the words of the house", () => 
       addresses: ["192.0.2.1/24", "fe80::1/64"],
       loopback: false,
       ethernet: true,
+      vlan: 0,
     },
   );
   const lo = only(
@@ -319,4 +320,33 @@ Deno.test("labels: reserved ones only where they mean what the address is; the l
   deepStrictEqual(labels(...three, mplsRoute(50, [{ index: 2 }], { type: 25 })), {
     "192.0.2.1/24": "c81",
   });
+});
+
+Deno.test("interface table: the VLAN of an interface, and of one on top of it", () => {
+  const vlans = (...datagrams: Uint8Array[]) =>
+    heard(...datagrams).interfaces().map(({ name, vlan }) => `${name} ${vlan}`);
+  deepStrictEqual(
+    vlans(
+      // The kernel may tell them before what they are on.
+      link({ index: 3, name: "eth2.7", vlan: { id: 7, parent: 2 } }),
+      link({ index: 4, name: "eth2.9", vlan: { id: 9, parent: 2 } }),
+      link({ index: 5, name: "eth2.7.9", vlan: { id: 9, parent: 3 } }),
+      link({ index: 6, name: "guest", vlan: { id: 9, parent: 3, elsewhere: true } }),
+      link({ index: 2 }),
+    ),
+    ["eth2 0", "eth2.7 7", "eth2.9 9", `eth2.7.9 ${7 * 4_096 + 9}`, "guest 9"],
+  );
+  // A message that says nothing of it changes nothing; and two that are on each other end.
+  deepStrictEqual(
+    vlans(
+      link({ index: 3, vlan: { id: 7, parent: 2 } }),
+      link({ index: 3, name: undefined, mac: undefined }),
+    ),
+    ["eth3 7"],
+  );
+  const [loop] = heard(
+    link({ index: 2, vlan: { id: 4_095, parent: 3 } }),
+    link({ index: 3, vlan: { id: 4_095, parent: 2 } }),
+  ).interfaces();
+  ok(Number.isSafeInteger(loop?.vlan));
 });

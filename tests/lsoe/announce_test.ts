@@ -27,6 +27,7 @@ function nic(index: number, addresses: string[], more: Partial<LsoeInterface> = 
     mtu: 1_500,
     loopback: false,
     ethernet: true,
+    vlan: 0,
     addresses,
     ...more,
   };

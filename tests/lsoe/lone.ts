@@ -95,6 +95,7 @@ export const ETH1: LsoeInterface = {
   mtu: 1_500,
   loopback: false,
   ethernet: true,
+  vlan: 0,
   addresses: [],
 };
 

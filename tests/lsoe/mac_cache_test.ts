@@ -18,6 +18,27 @@ Deno.test("a station that shows up on another interface is not believed", () => 
   assert.equal(cache.interfaceOf(A), 2);
 });
 
+Deno.test("a station is on an interface and on the VLANs on it at once, and moves within each", () => {
+  const cache = new MacCache(TIMEOUT);
+  assert.equal(cache.accept(0, A, 1), "taken");
+  assert.equal(cache.accept(0, A, 2, 7), "taken");
+  assert.equal(cache.accept(0, A, 3, 9), "taken");
+  // Another card of ours is in VLAN 7 too.
+  assert.equal(cache.accept(0, A, 4, 7), "moved");
+  assert.equal(cache.accept(0, A, 5), "moved");
+  assert.deepEqual([0, 7, 9, 11].map((vlan) => cache.interfaceOf(A, vlan)), [1, 2, 3, undefined]);
+  // Each goes by itself.
+  cache.remove(2, A);
+  assert.equal(cache.interfaceOf(A, 7), 2);
+  cache.remove(2, A, 7);
+  assert.equal(cache.accept(1, A, 4, 7), "taken");
+  cache.removeInterface(1);
+  assert.equal(cache.accept(1, A, 5), "taken");
+  assert.equal(cache.interfaceOf(A, 9), 3);
+  cache.wake(cache.nextWake());
+  assert.equal(cache.size, 2);
+});
+
 Deno.test("groups, broadcast and nothing are no source", () => {
   const cache = new MacCache(TIMEOUT);
   for (const mac of [0, BROADCAST, 0x0180c200000e]) {

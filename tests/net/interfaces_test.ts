@@ -83,6 +83,7 @@ Deno.test("interfaces: all that a Pi tells of itself", () => {
       addresses: ["127.0.0.1/8", "::1/128"],
       loopback: true,
       ethernet: false,
+      vlan: 0,
     },
     {
       name: "eth0",
@@ -94,6 +95,7 @@ Deno.test("interfaces: all that a Pi tells of itself", () => {
       addresses: ["192.0.2.7/24", "fe80::ba27:ebff:fe00:1/64"],
       loopback: false,
       ethernet: true,
+      vlan: 0,
     },
     {
       name: "wlan0",
@@ -105,6 +107,7 @@ Deno.test("interfaces: all that a Pi tells of itself", () => {
       addresses: [],
       loopback: false,
       ethernet: true,
+      vlan: 0,
     },
     {
       name: "docker0",
@@ -116,8 +119,24 @@ Deno.test("interfaces: all that a Pi tells of itself", () => {
       addresses: ["172.17.0.1/16"],
       loopback: false,
       ethernet: true,
+      vlan: 0,
     },
   ]);
+});
+
+Deno.test("interfaces: the VLAN that an interface is of", () => {
+  const computer = pi();
+  const vlan = (name: string, id: number, parent: string) => {
+    const text = `${name}  VID: ${id}\t REORDER_HDR: 1  dev->priv_flags: 1021\n` +
+      `         total frames received            0\nDevice: ${parent}\nINGRESS priority mappings:\n`;
+    computer.files.set(`/proc/net/vlan/${name}`, text);
+  };
+  vlan("wlan0", 7, "eth0");
+  vlan("docker0", 9, "wlan0");
+  deepStrictEqual(readInterfaces(computer).map(({ vlan }) => vlan), [0, 0, 7, 7 * 4_096 + 9]);
+  // Nonsense does not hang.
+  vlan("eth0", 9, "eth0");
+  ok(readInterfaces(computer).every(({ vlan }) => Number.isSafeInteger(vlan)));
 });
 
 Deno.test("interfaces: an address that is still tentative cannot be used, so it is not told", () => {
@@ -213,6 +232,7 @@ const info = (name: string, more: Partial<InterfaceInfo> = {}): InterfaceInfo =>
   addresses: [],
   loopback: name === "lo",
   ethernet: name !== "lo",
+  vlan: 0,
   ...more,
 });
 

@@ -107,6 +107,18 @@ export class Wires {
     return ends;
   }
 
+  /**
+   * A VLAN between two interfaces: an interface on each, of the same MAC address (`eth0.7`). What goes
+   * there is heard on no other.
+   */
+  vlan(a: SimInterface, b: SimInterface, id: number): [SimInterface, SimInterface] {
+    const on = ({ computer, name, macNumber, mtu, vlan }: SimInterface) =>
+      computer.plug({ name: `${name}.${id}`, mac: macNumber, mtu, vlan: vlan * 4_096 + id });
+    const ends: [SimInterface, SimInterface] = [on(a), on(b)];
+    new Cable(this, this.conditions, ends);
+    return ends;
+  }
+
   /** A bridge. `groupForwardMask`: bit n lets 01-80-C2-00-00-0n through. */
   bridge(
     options: Partial<WireConditions> & { readonly groupForwardMask?: number } = {},

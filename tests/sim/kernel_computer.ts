@@ -53,6 +53,7 @@ export class SimKernel implements InterfaceSource, PacketSystem {
       up: settings.up ?? true,
       addresses: settings.addresses ?? [],
       loopback: settings.loopback ?? false,
+      vlan: settings.vlan ?? 0,
     });
     this.#interfaces.push(made);
     this.changed();

@@ -105,6 +105,8 @@ export interface InterfaceSettings {
   /** `192.0.2.1/24`. */
   readonly addresses?: readonly string[];
   readonly loopback?: boolean;
+  /** The VLAN of its cable, as in {@linkcode InterfaceInfo}. Default: 0. */
+  readonly vlan?: number;
 }
 
 /** An interface of a simulated computer. What is changed here is told as the kernel tells it. */
@@ -112,6 +114,7 @@ export class SimInterface {
   readonly computer: SimKernel;
   readonly index: number;
   readonly loopback: boolean;
+  readonly vlan: number;
   wire: Wire | undefined;
   /** The card takes no frame at the moment: `ENOBUFS`. */
   full = false;
@@ -126,6 +129,7 @@ export class SimInterface {
     this.computer = computer;
     this.index = index;
     this.loopback = settings.loopback;
+    this.vlan = settings.vlan;
     this.#name = settings.name;
     this.#mac = settings.mac;
     this.#mtu = settings.mtu;
@@ -219,6 +223,7 @@ export class SimInterface {
       addresses: [...this.#addresses],
       loopback: this.loopback,
       ethernet: !this.loopback && this.#mac !== 0,
+      vlan: this.vlan,
     };
   }
 }

@@ -5,7 +5,7 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import type { LsoeConfig } from "../../lib/lsoe/mod.ts";
 import { BROADCAST } from "../../lib/wire/mac.ts";
-import { type WireConditions, type WireFrame, Wires } from "./kernel.ts";
+import { Cable, GOOD_WIRE, type WireConditions, type WireFrame, Wires } from "./kernel.ts";
 import { disagreement, type End, LsoeNode, northboundTrouble } from "./lsoe.ts";
 
 interface PairOptions {
@@ -67,6 +67,46 @@ Deno.test("sim lsoe: whoever starts first, the second one's HELLO is enough", ()
   world.wires.run(25_000);
   world.a.start();
   ok(settle(world, 1) <= 0.3);
+});
+
+Deno.test("sim lsoe: VLANs on a cable, of one MAC address with it: a session on each", () => {
+  const world = pair();
+  const { wires, x, y, a, b } = world;
+  settle(world, 1);
+  const [inX, inY] = wires.vlan(x, y, 7);
+  const cables = [[x, y], [inX, inY], wires.vlan(x, y, 9), wires.vlan(inX, inY, 9)];
+  wires.run(wires.now + 1);
+  for (const [atA, atB] of cables) {
+    ok(a.sessionWith(atA!, atB!), `no session on ${atA!.name}`);
+    ok(b.sessionWith(atB!, atA!), `no session on ${atB!.name}`);
+  }
+  strictEqual(a.count("macMoved") + b.count("macMoved"), 0);
+  // One of them goes, and the others do not mind.
+  inX.remove();
+  wires.run(wires.now + 30_000);
+  strictEqual(a.lsoe.sessions().length, 3);
+  strictEqual(a.count("closed"), 1);
+});
+
+Deno.test("sim lsoe: a station that moves between two untagged interfaces is refused", () => {
+  const world = pair();
+  const { wires, y, a } = world;
+  settle(world, 1);
+  const elsewhere = a.kernel.plug();
+  const forger = wires.computer("c");
+  const card = forger.plug({ mac: y.macNumber });
+  new Cable(wires, GOOD_WIRE, [elsewhere, card]);
+  const c = new LsoeNode(forger, 3);
+  wires.run(wires.now + 5_000);
+  ok(a.count("macMoved") > 0);
+  strictEqual(a.sessionWith(elsewhere, card), undefined);
+  strictEqual(disagreement(world.ends), undefined);
+  // Who was there first is gone: then it may.
+  world.b.kill();
+  world.x.up = false;
+  wires.run(wires.now + 120_000);
+  ok(a.sessionWith(elsewhere, card));
+  strictEqual(northboundTrouble(c), undefined);
 });
 
 for (const way of ["broadcast", "a bridge that lets …0E through"]) {
