@@ -24,7 +24,14 @@ import {
 } from "./config_paths.ts";
 import { nodeName, type Values } from "./config_row.ts";
 import { type agentRows, networkRows } from "./config_schema.ts";
-import type { lsoeRows, nearbyRows, piotRows, ringRows } from "./config_schema_protocols.ts";
+import type {
+  actionRows,
+  lsoeRows,
+  nearbyRows,
+  piotRows,
+  ringRows,
+  routeRows,
+} from "./config_schema_protocols.ts";
 import { hostPort, listenAddress, listOf, type ValueType, WrongValue } from "./config_types.ts";
 
 /** An address to listen on or to dial, complete. */
@@ -81,6 +88,9 @@ export interface Config {
   readonly http: { readonly listen: Endpoint | undefined; readonly tokenFile: string | undefined };
   readonly lsoe: Values<typeof lsoeRows>;
   readonly piot: Values<typeof piotRows>;
+  /** `[[piot.route]]` and `[[piot.action]]`. */
+  readonly routes: readonly Values<typeof routeRows>[];
+  readonly actions: readonly Values<typeof actionRows>[];
   readonly nearby: Values<typeof nearbyRows>;
   readonly ring: Values<typeof ringRows>;
 }
@@ -208,7 +218,9 @@ function resolve(file: ParsedConfig, path: string | undefined, around: Surroundi
       tokenFile: inFile(token_file),
     },
     lsoe: file.lsoe,
-    piot: file.piot,
+    piot: { ...file.piot, key_file: inFile(file.piot.key_file) },
+    routes: file.routes,
+    actions: file.actions,
     nearby: file.nearby,
     ring: { ...file.ring, log_dir: inFile(file.ring.log_dir) },
   };

@@ -10,7 +10,14 @@ import { type KeyPath, locate, type Position } from "./config_locate.ts";
 import { didYouMean } from "./config_nearest.ts";
 import type { Row, Section, Values } from "./config_row.ts";
 import { agentRows, httpRows, networkRows, sections } from "./config_schema.ts";
-import { lsoeRows, nearbyRows, piotRows, ringRows } from "./config_schema_protocols.ts";
+import {
+  actionRows,
+  lsoeRows,
+  nearbyRows,
+  piotRows,
+  ringRows,
+  routeRows,
+} from "./config_schema_protocols.ts";
 import { formatHostPort, isTable, WrongValue } from "./config_types.ts";
 
 /** All tables of a config file, defaults filled in, paths and names as they were written. */
@@ -21,6 +28,8 @@ export interface ParsedConfig {
   readonly http: Values<typeof httpRows>;
   readonly lsoe: Values<typeof lsoeRows>;
   readonly piot: Values<typeof piotRows>;
+  readonly routes: readonly Values<typeof routeRows>[];
+  readonly actions: readonly Values<typeof actionRows>[];
   readonly nearby: Values<typeof nearbyRows>;
   readonly ring: Values<typeof ringRows>;
 }
@@ -59,7 +68,9 @@ export function parseConfig(toml: string, file: string): ParsedConfig {
       : [],
     http: table("http", httpRows, document["http"], ["http"], problems),
     lsoe: table("lsoe", lsoeRows, document["lsoe"], ["lsoe"], problems),
-    piot: table("piot", piotRows, document["piot"], ["piot"], problems),
+    piot: table("piot", piotRows, withoutTables(document["piot"]), ["piot"], problems),
+    routes: tablesIn(document["piot"], "route", routeRows, problems),
+    actions: tablesIn(document["piot"], "action", actionRows, problems),
     nearby: table("nearby", nearbyRows, document["nearby"], ["nearby"], problems),
     ring: table("ring", ringRows, document["ring"], ["ring"], problems),
   };
@@ -165,6 +176,35 @@ function table<Rows extends Section["rows"]>(
   return values as Values<Rows>;
 }
 
+/** Tables that stand several times below `[piot]`. */
+const INNER_TABLES = ["route", "action"];
+
+function withoutTables(raw: unknown): unknown {
+  if (!isTable(raw)) return raw;
+  return Object.fromEntries(Object.entries(raw).filter(([name]) => !INNER_TABLES.includes(name)));
+}
+
+/** The tables `[[piot.NAME]]`; those that say nothing do not count. */
+function tablesIn<Rows extends Section["rows"]>(
+  piot: unknown,
+  name: string,
+  rows: Rows,
+  problems: Problem[],
+): Values<Rows>[] {
+  const raw = isTable(piot) ? piot[name] : undefined;
+  if (raw === undefined) return [];
+  if (!Array.isArray(raw) || !raw.every(isTable)) {
+    const message = `${name} is a table; write it as [[piot.${name}]] on a line of its own`;
+    problems.push({ path: ["piot", name], message });
+    return [];
+  }
+  return raw.flatMap((one, i) =>
+    Object.keys(one).length === 0
+      ? []
+      : [table(`piot.${name}`, rows, one, ["piot", name, i], problems)]
+  );
+}
+
 function inBrackets(name: string): string {
   const section = sections.find((candidate) => candidate.name === name);
   return section === undefined ? name : written(section);
@@ -211,8 +251,40 @@ function crossCheckHncp(
   if ((keys?.length ?? 0) > 1) refuse("keys", "SHSP knows one key a network; use key_file");
 }
 
+/** What a route or an action must have. */
+function crossCheckPiot({ routes, actions }: ParsedConfig, problems: Problem[]): void {
+  routes.forEach(({ run, forward, publish }, i) => {
+    const given = [run, forward, publish].filter((one) => one !== undefined).length;
+    if (given !== 1) {
+      const message = `a route has one of run, forward and publish; this one has ${
+        given || "none"
+      }`;
+      problems.push({ path: ["piot", "route", i], message });
+    } else if (run?.length === 0) {
+      problems.push({ path: ["piot", "route", i], message: "run is empty; name a program" });
+    }
+  });
+  const names = new Set<string>();
+  actions.forEach(({ name, run }, i) => {
+    const path = ["piot", "action", i];
+    if (name === undefined) problems.push({ path, message: "an action needs a name" });
+    else if (name.startsWith("piot.")) {
+      problems.push({
+        path,
+        message: `names that begin with "piot." are taken; this is "${name}"`,
+      });
+    } else if (names.has(name)) {
+      problems.push({ path, message: `two actions are called "${name}"; give each its own name` });
+    } else if (run === undefined || run.length === 0) {
+      problems.push({ path, message: "an action needs run: a program and its arguments" });
+    }
+    names.add(name ?? "");
+  });
+}
+
 /** What no single key can be blamed for. */
 function crossCheck(config: ParsedConfig, problems: Problem[]): void {
+  crossCheckPiot(config, problems);
   const names = new Set<string>();
   const listening = new Set<string>();
   const hncpPorts = new Set<number>();

@@ -7,7 +7,14 @@
 import type { Config, NetworkConfig } from "./config.ts";
 import type { Row, Section } from "./config_row.ts";
 import { agentRows, httpRows, networkRows, sections } from "./config_schema.ts";
-import { lsoeRows, nearbyRows, piotRows, ringRows } from "./config_schema_protocols.ts";
+import {
+  actionRows,
+  lsoeRows,
+  nearbyRows,
+  piotRows,
+  ringRows,
+  routeRows,
+} from "./config_schema_protocols.ts";
 import { formatHostPort, writeValue, type Written } from "./config_types.ts";
 
 const WIDTH = 100;
@@ -77,6 +84,8 @@ export interface EffectiveConfig {
   readonly http: EffectiveTable;
   readonly lsoe: EffectiveTable;
   readonly piot: EffectiveTable;
+  readonly routes: readonly EffectiveTable[];
+  readonly actions: readonly EffectiveTable[];
   readonly nearby: EffectiveTable;
   readonly ring: EffectiveTable;
 }
@@ -98,6 +107,8 @@ export function effective(config: Config): EffectiveConfig {
     }),
     lsoe: written(lsoeRows, config.lsoe),
     piot: written(piotRows, config.piot),
+    routes: config.routes.map((route) => written(routeRows, route)),
+    actions: config.actions.map((action) => written(actionRows, action)),
     nearby: written(nearbyRows, config.nearby),
     ring: written(ringRows, config.ring),
   };
@@ -145,14 +156,15 @@ function isTexts(list: readonly unknown[]): boolean {
 
 /** The config that holds, as a file that would say the same. */
 export function renderEffective(config: Config): string {
-  const { file, network, ...tables } = effective(config);
+  const { file, network, routes, actions, ...tables } = effective(config);
   const blocks = [
     `# ${file === null ? "No config file: the defaults hold." : `From ${file}.`}`,
     renderTable("[agent]", tables.agent),
     ...network.map((table) => renderTable("[[network]]", table)),
-    ...(["http", "lsoe", "piot", "nearby", "ring"] as const).map((name) =>
-      renderTable(`[${name}]`, tables[name])
-    ),
+    ...(["http", "lsoe", "piot"] as const).map((name) => renderTable(`[${name}]`, tables[name])),
+    ...routes.map((table) => renderTable("[[piot.route]]", table)),
+    ...actions.map((table) => renderTable("[[piot.action]]", table)),
+    ...(["nearby", "ring"] as const).map((name) => renderTable(`[${name}]`, tables[name])),
   ];
   return `${blocks.join("\n\n")}\n`;
 }

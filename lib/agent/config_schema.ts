@@ -7,7 +7,14 @@
  * @module
  */
 import { glob, key, nodeName, open, port, type Section } from "./config_row.ts";
-import { lsoeRows, nearbyRows, piotRows, ringRows } from "./config_schema_protocols.ts";
+import {
+  actionRows,
+  lsoeRows,
+  nearbyRows,
+  piotRows,
+  ringRows,
+  routeRows,
+} from "./config_schema_protocols.ts";
 import {
   choice,
   duration,
@@ -206,6 +213,20 @@ export const sections: readonly Section[] = [
     rows: lsoeRows,
   },
   { name: "piot", repeated: false, doc: "Messages that survive outages (PIoT).", rows: piotRows },
+  {
+    name: "piot.route",
+    repeated: true,
+    doc:
+      "What becomes of received messages: the first route that matches has it. The table may stand" +
+      " several times; messages that no route matches wait in the inbox.",
+    rows: routeRows,
+  },
+  {
+    name: "piot.action",
+    repeated: true,
+    doc: "An action that other nodes can call: `agent call`. The table may stand several times.",
+    rows: actionRows,
+  },
   { name: "nearby", repeated: false, doc: "networkzero for everyone.", rows: nearbyRows },
   { name: "ring", repeated: false, doc: "The pzog ring.", rows: ringRows },
 ];

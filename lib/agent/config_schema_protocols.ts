@@ -9,6 +9,7 @@ import {
   boolean,
   choice,
   duration,
+  hostPort,
   integer,
   listenAddress,
   listOf,
@@ -189,6 +190,19 @@ export const piotRows = {
     'TCP address for links from outside our network, such as "[::]:55580". Nodes of one network' +
       " need none: their messages go down its sealed streams.",
   ),
+  connect: key(
+    listOf(hostPort),
+    [],
+    "Addresses of plain TCP to hold a link to, HOST[:PORT], outside our networks. Tried again with" +
+      " growing pauses until they answer.",
+  ),
+  key_file: open(
+    path,
+    "plain links are not authenticated",
+    "/etc/agent/piot.key",
+    "File of mode 0600 with the key (32 bytes as base64, `agent key generate`) that both ends of a" +
+      " plain link prove to hold. What goes over it is not encrypted.",
+  ),
   policy: key(
     choice("accept", "ask", "closed"),
     "accept",
@@ -223,11 +237,109 @@ export const piotRows = {
     "Messages held for one link. More survives a longer outage and takes more of the SD card.",
   ),
   hold_bytes: key(integer(1_024, 1_073_741_824), 8_388_608, "The same, in bytes."),
+  hold_total_bytes: key(
+    integer(1_024, 17_179_869_184),
+    67_108_864,
+    "Bytes held for all links together.",
+  ),
   overflow: key(
     choice("oldest", "reject"),
     "oldest",
-    'When that is full: "oldest" drops the oldest held message, "reject" refuses the new one.',
+    'When one of these is full: "oldest" drops the oldest held message of the link and tells its' +
+      ' sender, "reject" refuses the new one.',
   ),
+  inbox_entries: key(
+    integer(1, 10_000_000),
+    10_000,
+    "Received messages that nobody has taken yet; further ones are refused, and their senders told.",
+  ),
+  inbox_bytes: key(integer(1_024, 17_179_869_184), 67_108_864, "The same, in bytes."),
+  max_links: key(
+    integer(1, 65_536),
+    1_024,
+    "Links at the most: nodes that messages were exchanged with, or wait for.",
+  ),
+  rest: key(
+    duration(1_000),
+    "5m",
+    "A session that was opened because it was needed is closed after so long without a message.",
+  ),
+};
+
+/** A pattern over names and types: `*` any characters, `?` one. */
+const messageGlob = text('text, perhaps with * or ?, such as "door/*"', /^[^\p{Cc}]{1,255}$/u);
+const argv = listOf(text("text", /^[^\0]*$/u));
+
+export const routeRows = {
+  name: open(
+    messageGlob,
+    "any, also none",
+    "door/*",
+    "Messages of this topic (`agent send --name`).",
+  ),
+  type: open(messageGlob, "any", "text/*", "Messages whose body is of this type."),
+  from: open(messageGlob, "any", "pi-*", "Messages of nodes with this name or id."),
+  run: open(
+    argv,
+    "nothing is run",
+    ["/usr/local/bin/on-door", "--verbose"],
+    "Program and arguments; no shell. The body is on its stdin, MESSAGE_FROM, MESSAGE_NAME," +
+      " MESSAGE_TYPE, MESSAGE_ID and MESSAGE_AT in its environment. The message is done with when it" +
+      " ends with exit code 0.",
+  ),
+  forward: open(
+    nodeName,
+    "nothing is forwarded",
+    "pi-attic",
+    "Instead of run: the node that it is passed on to.",
+  ),
+  publish: open(
+    text("a key of the shared state", /^[^\p{Cc}]{1,255}$/u),
+    "nothing is published",
+    "last/{name}",
+    "Instead of run: the key of this node's state that its body becomes the value of; {name} and" +
+      " {from} stand for those of the message.",
+  ),
+  parallel: key(
+    integer(1, 64),
+    1,
+    "Messages of this route that are worked on at a time. With 1 they are dealt with in order.",
+  ),
+  timeout: key(duration(10), "30s", "After this the program, and all that it started, is killed."),
+  retries: key(
+    integer(0, 1_000_000),
+    10,
+    "Times that a message is tried again. Then it stays in the inbox, and a notice says so.",
+  ),
+  retry_delay: key(
+    duration(10),
+    "1s",
+    "Pause before the first repetition; it doubles with each, up to five minutes.",
+  ),
+};
+
+export const actionRows = {
+  name: open(
+    text("a name of 1 to 64 characters", /^[^\s\p{Cc}]{1,64}$/u),
+    "an error",
+    "lamp.set",
+    "What `agent call` names. Names that begin with piot. are taken.",
+  ),
+  run: open(
+    argv,
+    "an error",
+    ["/usr/local/bin/lamp"],
+    "Program and arguments; no shell. The arguments of the call are on its stdin as JSON, its stdout" +
+      " is the result: JSON, or else text. An exit code that is not 0 is an error, with the end of" +
+      " stderr for text.",
+  ),
+  timeout: key(
+    duration(10),
+    "30s",
+    "Longest time that it may take, also where a caller would wait longer. Then it, and all that it" +
+      " started, is killed.",
+  ),
+  parallel: key(integer(1, 64), 4, "Calls that run at a time; further ones wait for their turn."),
 };
 
 export const nearbyRows = {
