@@ -82,6 +82,11 @@ export class Piot implements Machine {
     return [...this.#links.all()].map((link) => link.view());
   }
 
+  /** The link to a destination, where there is one. @throws {AgentError} where it may be several. */
+  find(to: Destination): LinkView | undefined {
+    return this.#acquaintances.find(to)?.view();
+  }
+
   /**
    * There is a node of this id, name and addresses: messages for it can go there. Makes a link where
    * it is to be dialled always; else only what waits for it has one.
