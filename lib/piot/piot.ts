@@ -173,6 +173,11 @@ export class Piot implements Machine {
     return this.#mail.notices();
   }
 
+  /** `done` is called once all that was asked for up to now is on the disk, else `failed`. */
+  stored(done: () => void, failed: (error: unknown) => void): void {
+    this.#turn.then(done, failed);
+  }
+
   /** A notice was read. Whether it was there. */
   dismiss(at: number): boolean {
     return this.#mail.dismiss(at);
