@@ -3,9 +3,12 @@
  *
  * @module
  */
+import type { Json } from "../wire/cbor.ts";
+import type { ActionResult } from "./actions_api.ts";
 import type { Id } from "./fields.ts";
 import type { CloseCode } from "./frame.ts";
 import type { Header } from "./header.ts";
+import type { PlanResult, StepResult } from "./plan.ts";
 
 /** A key–value store with atomic batches (§13). */
 export interface PiotStore {
@@ -174,6 +177,35 @@ export type PiotEvent =
     readonly reason: DropReason;
   }
   | { readonly kind: "mismatch"; readonly link: number; readonly id: Id }
+  | {
+    /** A request of ours ended; told again after a crash that came at that moment. */
+    readonly kind: "result";
+    readonly id: Id;
+    /** 0: this node itself, or nobody. */
+    readonly link: number;
+    readonly name: string;
+    readonly result: ActionResult;
+  }
+  | {
+    readonly kind: "progress";
+    readonly id: Id;
+    readonly link: number;
+    readonly name: string;
+    readonly value: Json;
+  }
+  /** An answer came that nobody waits for any more. */
+  | {
+    readonly kind: "lateResult";
+    readonly id: Id;
+    readonly link: number;
+    readonly result: ActionResult;
+  }
+  | { readonly kind: "handlerError"; readonly name: string; readonly text: string }
+  /** A step of a plan began or ended. */
+  | { readonly kind: "step"; readonly plan: string; readonly step: StepResult }
+  /** A step of a plan was undone, or could not be. */
+  | { readonly kind: "rollback"; readonly plan: string; readonly step: StepResult }
+  | { readonly kind: "plan"; readonly plan: PlanResult }
   /** Something that a person should look at, as one line. */
   | { readonly kind: "problem"; readonly text: string };
 

@@ -4,13 +4,14 @@
  *
  * @module
  */
-import { ByteWriter } from "../wire/bytes.ts";
+import { ByteWriter, WireError } from "../wire/bytes.ts";
 import { readCborItem } from "../wire/cbor_items.ts";
 import {
   bool,
   epoch,
   type Fields,
   id,
+  type Kind,
   list,
   octets,
   optional,
@@ -84,6 +85,101 @@ const NOTICE = {
 
 const RECENT = { id: required(1, id) } as const;
 
+/** A request of ours without its answer (§9). */
+const WAITING = {
+  link: required(1, uint),
+  /** The message that carries it. */
+  message: optional(2, id),
+  name: required(3, text),
+  /** ms since 1970. */
+  deadline: required(4, uint),
+  /** Where it is to end, where that is not the peer. */
+  target: optional(5, id),
+} as const;
+
+/** The answer to a request of ours that nobody has been told yet. */
+const ANSWER = {
+  link: required(1, uint),
+  name: required(2, text),
+  status: required(3, uint),
+  body: required(4, octets),
+} as const;
+
+/** A request of a peer's without our answer. */
+const RUNNING = { name: required(1, text) } as const;
+
+/** What we answered. */
+const RESULT = {
+  status: required(1, uint),
+  body: required(2, octets),
+  /** ms since 1970. */
+  when: required(3, uint),
+} as const;
+
+/** A plan that we coordinate (§12). */
+const PLAN = {
+  /** The plan as it was given, a CBOR value. */
+  plan: required(1, octets),
+  phase: required(2, text),
+  /** ms since 1970. */
+  started: required(3, uint),
+  deadline: required(4, uint),
+  /** Why it is rolled back. */
+  reason: optional(5, text),
+  cancelled: required(6, bool),
+  /** Of a plan that has ended: its result, a CBOR value. */
+  result: optional(7, octets),
+  /** Restarts of the coordinator while it went on. */
+  restarts: optional(8, uint),
+} as const;
+
+/** What one target of a step was asked, and answered. */
+const PART = {
+  /** Id; of a node that nobody has met, its name. */
+  node: required(1, text),
+  name: required(2, text),
+  corr: optional(3, id),
+  status: optional(4, uint),
+  /** A CBOR value. */
+  value: optional(5, octets),
+  /** One attempt may have done something although it did not end well. */
+  unknown: required(6, bool),
+} as const;
+
+/** A step of a plan, once it has begun. */
+const STEP = {
+  state: required(1, text),
+  attempts: required(2, uint),
+  parts: required(3, list(nested("part", PART))),
+  /** ms since 1970. */
+  started: required(4, uint),
+  ended: optional(5, uint),
+  /** Its place in the order of completion. */
+  order: optional(6, uint),
+  undo: optional(7, text),
+  undoAttempts: required(8, uint),
+  undoParts: required(9, list(nested("part", PART))),
+  /** Why it failed without having asked anybody, or why its undo did. */
+  error: optional(10, text),
+  undoError: optional(11, text),
+} as const;
+
+/** A table within a table. */
+function nested<const F extends Fields>(what: string, fields: F): Kind<ValuesOf<F>> {
+  return {
+    what: `a map of the fields of a ${what}`,
+    read(item) {
+      try {
+        return readFields(fields, item, what, 0);
+      } catch (error) {
+        if (error instanceof WireError) return undefined;
+        throw error;
+      }
+    },
+    write: (writer, value) => writeFields(writer, fields, value as Record<string, unknown>),
+  };
+}
+
 /** A kind of record: its codec. */
 export interface RecordType<T> {
   encode(value: T): Uint8Array;
@@ -112,6 +208,15 @@ export const numberRecord = record("number", NUMBER);
 export const receivedRecord = record("received", RECEIVED);
 export const noticeRecord = record("notice", NOTICE);
 export const recentRecord = record("recent", RECENT);
+export const waitingRecord = record("waiting request", WAITING);
+export const answerRecord = record("answer", ANSWER);
+export const runningRecord = record("running action", RUNNING);
+export const resultRecord = record("result", RESULT);
+export const planRecord = record("plan", PLAN);
+export type PlanRecord = ValuesOf<typeof PLAN>;
+export const stepRecord = record("step", STEP);
+export type StepRecord = ValuesOf<typeof STEP>;
+export type PartRecord = ValuesOf<typeof PART>;
 
 /** Counts in keys: fixed width, so that their order is that of the numbers. */
 function ordinal(value: number): string {
@@ -143,5 +248,19 @@ export const keys = {
   recents: (link: number) => `${ordinal(link)}/d/`,
   recent: (link: number, slot: number) => `${ordinal(link)}/d/${ordinal(slot)}`,
   /** What the application keeps with a channel (§10). */
+  channel: (link: number) => `${ordinal(link)}/c/`,
   data: (link: number, key: string) => `${ordinal(link)}/c/${key}`,
+  /** Link 0 stands for this node itself. */
+  running: (link: number) => `${ordinal(link)}/a/`,
+  runs: (link: number, corr: string) => `${ordinal(link)}/a/${corr}`,
+  results: (link: number) => `${ordinal(link)}/b/`,
+  result: (link: number, corr: string) => `${ordinal(link)}/b/${corr}`,
+  waiting: "waiting/",
+  waits: (corr: string) => `waiting/${corr}`,
+  answers: "answer/",
+  answer: (corr: string) => `answer/${corr}`,
+  plans: "plan/",
+  plan: (plan: string) => `plan/${plan}`,
+  steps: (plan: string) => `step/${plan}/`,
+  step: (plan: string, step: number) => `step/${plan}/${ordinal(step)}`,
 } as const;
