@@ -18,6 +18,8 @@ import type { NodeRow, PeerRow, StateEvent, StateTree, StatusView } from "../../
 import { NetworkKey } from "../../lib/wire/mod.ts";
 
 const MAIN = new URL("../../main.ts", import.meta.url).pathname;
+/** An executable to test in place of the source: a packed or compiled `agent`. */
+const EXECUTABLE = Deno.env.get("AGENT_EXECUTABLE");
 /** How long anything may take before the test gives up, in ms. */
 const PATIENCE = 40_000;
 const POLL = 10;
@@ -106,6 +108,8 @@ export class Place implements AsyncDisposable {
       HOME: `${this.dir}/home`,
       DENO_DIR: cacheOfDeno(),
       DENO_NO_UPDATE_CHECK: "1",
+      // A packed executable unpacks there, and not into each empty home.
+      AGENT_CACHE: Deno.env.get("AGENT_CACHE") ?? "",
       NO_COLOR: "1",
       AGENT_CONFIG: "/dev/null",
       ...extra,
@@ -120,8 +124,11 @@ export class Place implements AsyncDisposable {
     label?: string;
   } = {}): Child {
     const { env, spawn = spawnHere, cwd = this.dir, label } = options;
+    const [command, first] = EXECUTABLE
+      ? [EXECUTABLE, []]
+      : [Deno.execPath(), ["run", "--quiet", "-A", MAIN]];
     const child = new Child(
-      spawn(Deno.execPath(), ["run", "--quiet", "-A", MAIN, ...args], {
+      spawn(command, [...first, ...args], {
         stdin: "null",
         stdout: "piped",
         stderr: "piped",
