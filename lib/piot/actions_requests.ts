@@ -19,11 +19,12 @@ import {
   Status,
 } from "./actions_api.ts";
 import type { Layer } from "./actions_layer.ts";
+import { type Waiting, WaitingList } from "./actions_waiting.ts";
 import { addBounded } from "./channel_relay.ts";
 import type { DropReason, LinkView, Message } from "./api.ts";
 import type { Id } from "./fields.ts";
 import { MessageKind } from "./header.ts";
-import { answerRecord, keys, waitingRecord } from "./records.ts";
+import { answerRecord, keys } from "./records.ts";
 
 /** From the start of a session until a request that the peer does not run counts as lost (§5), in ms. */
 const LOST_AFTER = 5_000;
@@ -33,26 +34,6 @@ const CANCEL_PATIENCE = 5_000;
 const MOST_OPEN = 4_096;
 /** Answers to abandoned requests are passed over; so many are remembered. */
 const MOST_ABANDONED = 1_024;
-
-/** A request without its answer. Times are of the node's clock. */
-interface Waiting {
-  readonly corr: Id;
-  link: number;
-  readonly name: string;
-  readonly message: Id | undefined;
-  readonly target: Id | undefined;
-  deadline: number;
-  /** The peer has it. */
-  confirmed: boolean;
-  /** When it counts as lost, because the peer does not run it. */
-  lostAt: number;
-  /** Until when it must have been transmitted. */
-  connectBy: number;
-  /** Whether it is on the disk. */
-  readonly durable: boolean;
-  /** Told within the turn. */
-  listener: Listener | undefined;
-}
 
 /** Who is told, and whether the request outlives this start. */
 export interface Asker {
@@ -78,9 +59,7 @@ export interface LocalExecutor {
 export class Requests {
   readonly #layer: Layer;
   readonly #executor: LocalExecutor;
-  readonly #open = new Map<Id, Waiting>();
-  readonly #byMessage = new Map<Id, Waiting>();
-  readonly #ofLink = new Map<number, Set<Waiting>>();
+  readonly #list: WaitingList;
   /** Told after the turn; kept until they were. */
   readonly #callbacks = new Map<Id, RequestCallbacks>();
   readonly #abandoned = new Set<Id>();
@@ -88,6 +67,7 @@ export class Requests {
 
   constructor(layer: Layer, executor: LocalExecutor) {
     this.#layer = layer;
+    this.#list = new WaitingList(layer);
     this.#executor = executor;
   }
 
@@ -95,29 +75,9 @@ export class Requests {
   load(now: number): void {
     const { node } = this.#layer;
     const callers = [...this.#callbacks.keys()];
-    this.#open.clear();
-    this.#byMessage.clear();
-    this.#ofLink.clear();
-    const queued = new Map<number, Set<Id>>([[LOCAL, new Set()]]);
-    for (const { link } of node.links()) {
-      queued.set(link, new Set(node.outbox(link).map(({ id }) => id)));
-    }
-    for (const [key, value] of node.store.scan(keys.waiting)) {
-      const { link, name, message, deadline, target } = waitingRecord.decode(value);
-      const ids = queued.get(link);
-      this.#add({
-        corr: key.slice(keys.waiting.length),
-        link,
-        name,
-        message,
-        target,
-        deadline: now + deadline - node.wall(),
-        confirmed: link !== LOCAL && (message === undefined || !ids?.has(message)),
-        lostAt: Infinity,
-        connectBy: Infinity,
-        durable: true,
-        listener: undefined,
-      });
+    this.#list.load(now);
+    for (const { deadline } of this.#list.all()) {
+      this.#earliest = Math.min(this.#earliest, deadline);
     }
     // Answers that were stored and perhaps not told, because the power went in between.
     const answered = new Set<Id>();
@@ -128,7 +88,7 @@ export class Requests {
       this.#tell(corr, link, name, readResult(status, body));
     }
     for (const corr of callers) {
-      if (this.#open.has(corr) || answered.has(corr)) continue;
+      if (this.#list.get(corr) || answered.has(corr)) continue;
       const value = "the request could not be stored";
       this.#tell(corr, LOCAL, "", { status: Status.Dropped, value });
     }
@@ -169,7 +129,7 @@ export class Requests {
     };
     if (this.isSelf(to)) {
       this.#add(waiting);
-      this.#save(now, waiting);
+      this.#list.save(now, waiting);
       this.#executor.local(now, corr, { name, args: body, timeout, group, nesting: nesting ?? 0 });
       return corr;
     }
@@ -194,7 +154,7 @@ export class Requests {
       this.#layer.own.add(id);
       const sent = { ...waiting, link, message: id, connectBy: now + window };
       this.#add(sent);
-      this.#save(now, sent);
+      this.#list.save(now, sent);
     } catch (error) {
       if (!(error instanceof AgentError)) throw error;
       let status: number = Status.Refused;
@@ -230,7 +190,7 @@ export class Requests {
 
   /** Who is told of a request from now on; whether it is still open. */
   listen(corr: Id, listener: Listener): boolean {
-    const waiting = this.#open.get(corr);
+    const waiting = this.#list.get(corr);
     if (waiting) waiting.listener = listener;
     return waiting !== undefined;
   }
@@ -240,7 +200,7 @@ export class Requests {
    * one, ends it. Whether it was open.
    */
   cancel(now: number, corr: Id): boolean {
-    const waiting = this.#open.get(corr);
+    const waiting = this.#list.get(corr);
     if (!waiting) return false;
     if (this.#withdraw(waiting)) {
       this.#end(now, waiting, { status: Status.Cancelled, value: "cancelled before it was sent" });
@@ -254,9 +214,9 @@ export class Requests {
 
   /** The answer is of no interest any more: the executor is told to stop, and nobody here. */
   abandon(now: number, corr: Id): void {
-    const waiting = this.#open.get(corr);
+    const waiting = this.#list.get(corr);
     if (!waiting) return;
-    this.#remove(waiting);
+    this.#list.remove(waiting);
     this.#callbacks.delete(corr);
     addBounded(this.#abandoned, corr, MOST_ABANDONED);
     if (!this.#withdraw(waiting)) this.#sendCancel(now, waiting);
@@ -293,7 +253,7 @@ export class Requests {
 
   /** An answer came. Whether it was awaited. */
   result(now: number, link: number, corr: Id, status: number, body: Uint8Array): boolean {
-    const waiting = this.#open.get(corr);
+    const waiting = this.#list.get(corr);
     if (waiting?.link !== link) return this.#abandoned.delete(corr);
     this.#end(now, waiting, readResult(status, body));
     return true;
@@ -301,7 +261,7 @@ export class Requests {
 
   /** A word in between came. Whether its request is open. */
   progress(link: number, corr: Id, body: Uint8Array): boolean {
-    const waiting = this.#open.get(corr);
+    const waiting = this.#list.get(corr);
     if (waiting?.link !== link) return false;
     const { value, status } = readResult(Status.Ok, body);
     if (status !== Status.Ok) return true;
@@ -323,23 +283,23 @@ export class Requests {
   }
 
   waits(link: number): boolean {
-    return (this.#ofLink.get(link)?.size ?? 0) > 0;
+    return this.#list.waits(link);
   }
 
   /** Of this link, those that the peer has. */
   waiting(link: number): Id[] {
-    const open = [...this.#ofLink.get(link) ?? []];
+    const open = this.#list.ofLink(link);
     return open.filter(({ confirmed }) => confirmed).slice(-MOST_OPEN).map(({ corr }) => corr);
   }
 
   isOpen(corr: Id): boolean {
-    return this.#open.has(corr);
+    return this.#list.get(corr) !== undefined;
   }
 
   /** A session is active (§5). */
   up(now: number, link: number, running: readonly Id[], inherited: boolean): void {
     const isRun = new Set(running);
-    for (const waiting of [...this.#ofLink.get(link) ?? []]) {
+    for (const waiting of this.#list.ofLink(link)) {
       if (!waiting.confirmed) continue;
       if (!inherited) {
         this.#end(now, waiting, { status: Status.Reset, value: "the session began anew" });
@@ -357,7 +317,7 @@ export class Requests {
 
   /** What became of the message that carries a request. Whether it is one. */
   left(now: number, id: Id, how: "confirmed" | "refused" | DropReason, detail?: string): void {
-    const waiting = this.#byMessage.get(id);
+    const waiting = this.#list.ofMessage(id);
     if (!waiting) return;
     if (how === "confirmed") {
       waiting.confirmed = true;
@@ -369,16 +329,16 @@ export class Requests {
   }
 
   merged(now: number, from: number, into: number): void {
-    for (const waiting of [...this.#ofLink.get(from) ?? []]) {
-      this.#remove(waiting);
+    for (const waiting of this.#list.ofLink(from)) {
+      this.#list.remove(waiting);
       waiting.link = into;
       this.#add(waiting);
-      this.#save(now, waiting);
+      this.#list.save(now, waiting);
     }
   }
 
   forgotten(now: number, link: number): void {
-    for (const waiting of [...this.#ofLink.get(link) ?? []]) {
+    for (const waiting of this.#list.ofLink(link)) {
       this.#end(now, waiting, { status: Status.Dropped, value: "the link was forgotten" });
     }
   }
@@ -392,7 +352,7 @@ export class Requests {
     this.#earliest = Infinity;
     const { node } = this.#layer;
     let views: Map<number, LinkView> | undefined;
-    for (const waiting of [...this.#open.values()]) {
+    for (const waiting of this.#list.all()) {
       if (now >= waiting.lostAt) {
         waiting.lostAt = Infinity;
         views ??= new Map(node.links().map((view) => [view.link, view]));
@@ -420,44 +380,14 @@ export class Requests {
   }
 
   #add(waiting: Waiting): void {
-    this.#open.set(waiting.corr, waiting);
-    if (waiting.message !== undefined) {
-      this.#byMessage.set(waiting.message, waiting);
-      this.#layer.own.add(waiting.message);
-    }
-    const ofLink = this.#ofLink.get(waiting.link) ?? new Set();
-    this.#ofLink.set(waiting.link, ofLink.add(waiting));
+    this.#list.add(waiting);
     this.#earliest = Math.min(this.#earliest, waiting.deadline, waiting.connectBy);
-  }
-
-  #save(now: number, { corr, link, name, message, target, deadline, durable }: Waiting): void {
-    if (!durable) return;
-    const { node } = this.#layer;
-    node.turn.put(
-      keys.waits(corr),
-      waitingRecord.encode({
-        link,
-        name,
-        deadline: Math.max(0, Math.round(node.wall() + deadline - now)),
-        ...(message !== undefined && { message }),
-        ...(target !== undefined && { target }),
-      }),
-    );
-  }
-
-  #remove({ corr, link, message, durable }: Waiting): void {
-    this.#open.delete(corr);
-    if (message !== undefined) this.#byMessage.delete(message);
-    const ofLink = this.#ofLink.get(link);
-    for (const other of ofLink ?? []) if (other.corr === corr) ofLink?.delete(other);
-    if (ofLink?.size === 0) this.#ofLink.delete(link);
-    if (durable) this.#layer.node.turn.remove(keys.waits(corr));
   }
 
   #end(_now: number, waiting: Waiting, result: ActionResult): void {
     const { corr, link, name, listener, durable } = waiting;
-    if (this.#open.get(corr) !== waiting) return;
-    this.#remove(waiting);
+    if (this.#list.get(corr) !== waiting) return;
+    this.#list.remove(waiting);
     const { node, later } = this.#layer;
     if (listener) return later((now) => listener.ended(now, result));
     if (durable) {

@@ -31,6 +31,7 @@ import {
   writeStep,
 } from "./plan_journal.ts";
 import { RefError, resolveRefs } from "./plan_refs.ts";
+import { isUndone, needsUndo, outcomeOf, viewOfStep } from "./plan_view.ts";
 
 /** Between two attempts, in ms. */
 const RETRY = 1_000;
@@ -172,23 +173,8 @@ export class PlanRun {
     };
   }
 
-  #viewOf({ index, id, single, undo }: PlanStep): StepResult {
-    const step = this.#steps.get(index);
-    if (!step) return { id, status: "pending" };
-    const { started, ended, attempts } = step;
-    let undone = step.undo;
-    if (undone === "failed") undone = `failed: ${step.undoError}`;
-    if (undone === undefined && this.#state.phase === "rollback" && !undo && needsUndo(step)) {
-      undone = "none";
-    }
-    return {
-      id,
-      ...outcomeOf(step, single),
-      started,
-      ...(ended !== undefined && { ended }),
-      attempts,
-      ...(undone !== undefined && { undone }),
-    };
+  #viewOf(step: PlanStep): StepResult {
+    return viewOfStep(step, this.#steps.get(step.index), this.#state.phase);
   }
 
   #step(index: number): PlanStep {
@@ -439,23 +425,4 @@ export class PlanRun {
     node.event({ kind: "plan", plan: result });
     this.#port.ended(now, this, result);
   }
-}
-
-/** Whether something was done, or may have been. */
-function needsUndo({ parts }: StepState): boolean {
-  return mayHaveActed(parts);
-}
-
-function isUndone({ undo }: StepState): boolean {
-  return undo === "ok" || undo === "failed";
-}
-
-function outcomeOf(
-  step: StepState,
-  single: boolean,
-): { status: string; value?: Json; error?: string } {
-  if (step.state === "running") return { status: "running" };
-  if (step.error !== undefined) return { status: statusName(Status.Error), error: step.error };
-  if (!isOk(step.parts)) return failureOf(step.parts);
-  return { status: statusName(Status.Ok), value: valueOf(step.parts, single) };
 }
