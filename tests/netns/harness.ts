@@ -93,6 +93,12 @@ export interface CableOptions {
   readonly dad?: boolean;
 }
 
+/** What a switch is like. */
+export interface SwitchOptions extends CableOptions {
+  /** Bit n lets 01-80-C2-00-00-0n through. Default: none. */
+  readonly groupForwardMask?: number;
+}
+
 let made = 0;
 
 /** Namespaces, what connects them, and the processes in them. */
@@ -121,9 +127,15 @@ export class Lab {
   }
 
   /** A switch with a cable to each node; their new interfaces' names are returned, and are up. */
-  async switch(nodes: readonly Node[], options: CableOptions = {}): Promise<string[]> {
+  async switch(nodes: readonly Node[], options: SwitchOptions = {}): Promise<string[]> {
     const box = await this.node(`switch ${++this.#switches}`);
     await box.ip("link", "add", "br0", "type", "bridge");
+    const { groupForwardMask } = options;
+    if (groupForwardMask !== undefined) {
+      await box.ip(
+        ...["link", "set", "br0", "type", "bridge", "group_fwd_mask", String(groupForwardMask)],
+      );
+    }
     await box.ip("link", "set", "br0", "up");
     const ends: string[] = [];
     for (const [i, node] of nodes.entries()) {
@@ -178,6 +190,17 @@ export class Node {
   /** `ip` in this namespace. */
   ip(...args: string[]): Promise<string> {
     return ip("-n", this.netns, ...args);
+  }
+
+  /** Many commands of `ip` at once, a line each. */
+  async batch(lines: readonly string[]): Promise<void> {
+    const file = await Deno.makeTempFile();
+    try {
+      await Deno.writeTextFile(file, `${lines.join("\n")}\n`);
+      await this.ip("-batch", file);
+    } finally {
+      await Deno.remove(file);
+    }
   }
 
   /** Runs a command here to its end. Returns what it printed; throws where it failed. */
