@@ -17,6 +17,7 @@ import { loadSecrets } from "./keys.ts";
 import type { Log } from "./log.ts";
 import { LsoeService } from "./lsoe.ts";
 import { Network, type Surroundings } from "./network.ts";
+import { PiotService } from "./piot/service.ts";
 import { Problems } from "./problems.ts";
 import { Program } from "./program.ts";
 import { ApiView } from "./api_view.ts";
@@ -54,6 +55,7 @@ export class Agent {
   readonly #view: ApiView;
   readonly #gateway: Gateway;
   readonly #lsoe: LsoeService;
+  readonly #piot: PiotService;
   #config: Config;
   #api: ApiServer | undefined;
   /** It takes part in all networks. */
@@ -103,6 +105,12 @@ export class Agent {
       interfaces: () => this.#interfaces.current(),
       labels: options.labels ?? this.#kernel?.labels,
     });
+    this.#piot = new PiotService({
+      ...around,
+      stateDir: config.agent.stateDir,
+      networks: this.networks,
+      interfaces: () => this.#interfaces.current(),
+    });
     this.#view = new ApiView({
       name: config.agent.name,
       version: VERSION,
@@ -112,6 +120,7 @@ export class Agent {
       interfaces: () => this.#interfaces.current(),
       interfaceEvents: new InterfaceEvents(this.#interfaces, () => clock.wall(), onFault),
       lsoe: this.#lsoe,
+      piot: this.#piot,
       program: new Program({
         networks: this.networks,
         interfaces: () => this.#interfaces.current(),
@@ -152,7 +161,7 @@ export class Agent {
     return this.#api?.socket;
   }
 
-  /** Take over what can change while running: keys, `connect`, `[lsoe]`, the log level. */
+  /** Take over what can change while running: keys, `connect`, `[lsoe]`, `[piot]`, the log level. */
   reload(config: Config): void {
     this.#log.level = config.agent.logLevel;
     for (const network of this.networks) {
@@ -163,6 +172,7 @@ export class Agent {
     }
     this.#gateway.start();
     void this.#lsoe.configure(config.lsoe);
+    void this.#piot.configure(config);
     this.#config = config;
     this.#log.notice("the config was read again");
   }
@@ -176,7 +186,7 @@ export class Agent {
       const links = this.networks.map((network) => [network.config.name, network.pause()] as const);
       leaveHandover(this.#config.agent.stateDir, new Map(links), (line) => this.#log.warning(line));
     }
-    await this.#lsoe.stop();
+    await Promise.all([this.#lsoe.stop(), this.#piot.stop()]);
     this.#unsubscribe();
     this.#interfaces.close();
     this.#gateway.stop();
@@ -205,9 +215,12 @@ export class Agent {
     this.#unsubscribe = this.#interfaces.subscribe((all) => {
       for (const network of this.networks) network.followInterfaces(all);
       this.#lsoe.followInterfaces(all);
+      this.#piot.followInterfaces();
     });
     this.scheduler.add(this.#lsoe);
     await this.#lsoe.configure(this.#config.lsoe);
+    this.scheduler.add(this.#piot);
+    await this.#piot.configure(this.#config);
     this.#started = true;
   }
 

@@ -13,6 +13,7 @@ import type {
   LinkRow,
   LsoeEventRow,
   LsoeSessionRow,
+  MessagesApi,
   Metric,
   NodeRow,
   PeerRow,
@@ -34,6 +35,7 @@ import { LINKS_PREFIX, LSOE_ID_KEY } from "./lsoe_entry.ts";
 import { cablesOf } from "./lsoe_graph.ts";
 import { metricsOf } from "./metrics.ts";
 import type { Network } from "./network.ts";
+import type { PiotService } from "./piot/service.ts";
 import type { Problems } from "./problems.ts";
 
 /** What the view looks at. */
@@ -47,6 +49,7 @@ export interface ApiViewOptions {
   readonly program: ProgramApi;
   readonly interfaceEvents: Pick<InterfaceEvents, "subscribe">;
   readonly lsoe: Pick<LsoeService, "sessions" | "subscribe" | "figures">;
+  readonly piot: Pick<PiotService, "api" | "figures">;
   /** A machine was told something: its next wake may have moved. */
   readonly touched: () => void;
 }
@@ -56,9 +59,11 @@ export class ApiView implements AgentApi {
   readonly #options: ApiViewOptions;
   readonly #startedAt: number;
   readonly program: ProgramApi;
+  readonly messages: MessagesApi;
 
   constructor(options: ApiViewOptions) {
     this.program = options.program;
+    this.messages = options.piot.api;
     this.#options = options;
     this.#startedAt = options.clock.now();
   }
@@ -227,6 +232,7 @@ export class ApiView implements AgentApi {
       uptimeSeconds: this.#uptime(),
       problems: this.#options.problems.total,
       lsoe: this.#options.lsoe.figures(),
+      piot: this.#options.piot.figures(),
     });
   }
 

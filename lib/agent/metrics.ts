@@ -6,6 +6,7 @@
 import type { Metric } from "../http/api.ts";
 import type { LsoeFigures } from "./lsoe.ts";
 import type { Network } from "./network.ts";
+import { type PiotFigures, piotMetrics } from "./piot/figures.ts";
 
 /** What is counted besides the networks. */
 export interface AgentFigures {
@@ -14,6 +15,7 @@ export interface AgentFigures {
   readonly problems: number;
   /** Absent where LSOE does not run. */
   readonly lsoe?: LsoeFigures | undefined;
+  readonly piot?: PiotFigures | undefined;
 }
 
 /** `fooBar` → `foo_bar`. */
@@ -85,6 +87,7 @@ export function metricsOf(networks: readonly Network[], agent: AgentFigures): Me
       )
     ),
     ...(agent.lsoe === undefined ? [] : lsoeMetrics(agent.lsoe)),
+    ...(agent.piot === undefined ? [] : piotMetrics(agent.piot)),
   ];
 }
 

@@ -7,8 +7,10 @@
  * @module
  */
 
+import type { MessagesApi } from "./messages_api.ts";
 import type { ProgramApi } from "./program_api.ts";
 
+export type * from "./messages_api.ts";
 export type * from "./program_api.ts";
 
 /** A value as JSON knows it. At the top of a state entry `null` is excluded: there it means delete. */
@@ -265,6 +267,7 @@ export interface MetricSample {
  */
 export interface AgentApi {
   readonly program: ProgramApi;
+  readonly messages: MessagesApi;
   status(): StatusView;
   nodes(network?: string): NodeRow[];
   peers(network?: string): PeerRow[];

@@ -7,15 +7,25 @@ import { ExitCode } from "../core/errors.ts";
 import type { Entries, JsonValue } from "./api.ts";
 import { HttpError } from "./errors.ts";
 
-/** Six times the limit of node data: JSON may write each byte as `\u00xx`. */
+/** What a body may take where nothing else is said: six times the limit of node data, because JSON may
+ * write each byte as `\u00xx`. */
 const MAX_BYTES = 6 * 65_536;
 /** A client that does not send its body within this is let go, in ms. */
 const MAX_WAIT = 10_000;
 const MAX_DEPTH = 64;
 
 /** The JSON value of a request's body. Throws HttpError. */
-export async function readJson(request: Request): Promise<JsonValue> {
-  const text = await readText(request);
+export async function readJson(request: Request, limit = MAX_BYTES): Promise<JsonValue> {
+  return parseJson(await readText(request, limit));
+}
+
+/** The JSON values of a body that has one on each line. Throws HttpError. */
+export async function readJsonLines(request: Request, limit = MAX_BYTES): Promise<JsonValue[]> {
+  const text = await readText(request, limit);
+  return text.split("\n").filter((line) => line.trim() !== "").map(parseJson);
+}
+
+function parseJson(text: string): JsonValue {
   let value: JsonValue;
   try {
     value = JSON.parse(text);
@@ -47,10 +57,10 @@ export function nullValue(key: string): HttpError {
   return new HttpError(400, `null is no value; to remove ${JSON.stringify(key)} use DELETE`);
 }
 
-async function readText(request: Request): Promise<string> {
+async function readText(request: Request, limit: number): Promise<string> {
   const tooLarge = () =>
-    new HttpError(413, `the body is above the limit of ${MAX_BYTES} bytes`, ExitCode.Refused);
-  if (Number(request.headers.get("content-length") ?? 0) > MAX_BYTES) throw tooLarge();
+    new HttpError(413, `the body is above the limit of ${limit} bytes`, ExitCode.Refused);
+  if (Number(request.headers.get("content-length") ?? 0) > limit) throw tooLarge();
   if (request.body === null) return "";
   const reader = request.body.getReader();
   const decoder = new TextDecoder("utf-8", { fatal: true });
@@ -64,7 +74,7 @@ async function readText(request: Request): Promise<string> {
     let size = 0;
     for (let part = await reader.read(); !part.done; part = await reader.read()) {
       size += part.value.length;
-      if (size > MAX_BYTES) throw tooLarge();
+      if (size > limit) throw tooLarge();
       text += decoder.decode(part.value, { stream: true });
     }
     if (late) throw new HttpError(408, `the body did not arrive within ${MAX_WAIT / 1_000} s`);

@@ -16,8 +16,8 @@ const HEARTBEAT = 15_000;
 /** The longest sleep that a 32-bit timer takes, in ms. */
 const LONGEST_SLEEP = 0x7fff_ffff;
 
-/** What an event stream is about: the shared state, the cables, or the interfaces. */
-export const TOPICS = ["state", "lsoe", "interfaces"] as const;
+/** What an event stream is about: the shared state, the cables, the interfaces, or messages. */
+export const TOPICS = ["state", "lsoe", "interfaces", "messages"] as const;
 export type Topic = typeof TOPICS[number];
 
 /** Which changes a reader of the event stream wants. */
@@ -66,18 +66,22 @@ export class Streams {
   /** `GET /v1/events?topic=…` for what is not the shared state. */
   topic(topic: Exclude<Topic, "state">, snapshot: boolean): Response {
     const push = (event: object) => outlet.push(line(event));
-    const unsubscribe = topic === "lsoe"
-      ? this.#api.subscribeLsoe(push)
-      : this.#api.subscribeInterfaces(push);
+    const unsubscribe = this.#subscribe(topic, push);
     const outlet = this.#eventOutlet(
       unsubscribe,
-      () => (snapshot ? this.#present(topic) : []).map(line),
+      () => snapshot ? lines(this.#present(topic)) : [],
     );
     return eventResponse(outlet);
   }
 
-  #present(topic: Exclude<Topic, "state">): object[] {
+  #subscribe(topic: Exclude<Topic, "state">, push: (event: object) => void): () => void {
+    if (topic === "messages") return this.#api.messages.subscribe(push);
+    return topic === "lsoe" ? this.#api.subscribeLsoe(push) : this.#api.subscribeInterfaces(push);
+  }
+
+  #present(topic: Exclude<Topic, "state">): Iterable<object> {
     const at = new Date().toISOString();
+    if (topic === "messages") return this.#api.messages.present();
     if (topic === "interfaces") {
       return this.#api.interfaces().map((row) => ({ event: "present", at, ...row }));
     }
@@ -183,6 +187,10 @@ function eventResponse({ body }: Outlet): Response {
   return new Response(body, {
     headers: { "content-type": "text/event-stream", "cache-control": "no-store" },
   });
+}
+
+function* lines(events: Iterable<object>): Generator<string, void> {
+  for (const event of events) yield line(event);
 }
 
 function line(event: object): string {

@@ -23,6 +23,7 @@ export {
   SecureListener,
 } from "./secure_listener.ts";
 export { HARD_CAP, HIGH_WATER, SecureStream, STALL_MS } from "./secure_stream.ts";
+export { type ByteStream, dialPlain, PlainListener, PlainStream } from "./plain_stream.ts";
 export { canCarry, needsReopening, selectInterfaces } from "./select.ts";
 export * from "./stream_counters.ts";
 export * from "./udp_port.ts";

@@ -98,6 +98,8 @@ export interface LinkView {
   /** Messages in the outbox, and their octets. */
   readonly waiting: number;
   readonly waitingBytes: number;
+  /** Messages in the inbox that nobody has taken yet. */
+  readonly received: number;
 }
 
 /** A message that waits in an outbox. */

@@ -96,6 +96,7 @@ export class Link {
       state: this.session && this.state === "linked" ? "up" : this.state,
       waiting: this.outbox.size,
       waitingBytes: this.outbox.bytes,
+      received: this.inbox.size,
     };
   }
 

@@ -9,11 +9,14 @@ import {
   type AgentApi,
   type ApiServer,
   type Entries,
+  type InboxRow,
   type InterfaceEvent,
   type Lease,
   type LinkRow,
   type LsoeEventRow,
   type LsoeSessionRow,
+  type MessageEvent,
+  type MessagesApi,
   type Metric,
   type ProgramApi,
   serveApi,
@@ -50,6 +53,41 @@ export class FakeAgent implements AgentApi {
   /** Undefined: LSOE is switched off. */
   sessions: LsoeSessionRow[] | undefined;
   cables: LinkRow[] = [];
+  readonly messageListeners = new Set<(event: MessageEvent) => void>();
+  /** What is in the inbox, by key. */
+  readonly inbox = new Map<string, InboxRow>();
+  readonly messages: MessagesApi = {
+    send: (messages, waitMs) => {
+      this.#refuse();
+      this.calls.push(["send", messages, waitMs]);
+      const state = waitMs > 0 ? "confirmed" : "held";
+      return Promise.resolve(messages.map((_, i) => ({ id: String(i).padStart(32, "0"), state })));
+    },
+    inbox: (most) => Promise.resolve([...this.inbox.values()].slice(0, most)),
+    take: (keys) => Promise.resolve(keys.filter((key) => this.inbox.delete(key))),
+    outbox: () => ({ waiting: [], messages: 0, bytes: 0, undelivered: [] }),
+    dismiss: (notices) => Promise.resolve([...notices ?? []]),
+    links: () => [],
+    changeLink: (which, change) => {
+      this.#refuse();
+      this.calls.push([change, which]);
+      return Promise.resolve({
+        link: 1,
+        id: "",
+        name: which,
+        state: "linked",
+        waiting: 0,
+        waitingBytes: 0,
+        addresses: [],
+      });
+    },
+    subscribe: (listener) => {
+      this.messageListeners.add(listener);
+      return () => this.messageListeners.delete(listener);
+    },
+    present: () =>
+      [...this.inbox.values()].map((row) => ({ event: "present", node: row.from, ...row })),
+  };
   readonly program: ProgramApi = {
     invite: (network, options) => {
       this.#check(network);
