@@ -18,6 +18,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ bench: Bench }>>> = {
   leafy: () => import("./leafy.ts"),
   hop: () => import("./hop.ts"),
   start: () => import("./start.ts"),
+  pack: () => import("./pack.ts"),
   idle: () => import("./idle.ts"),
   sim: () => import("./sim.ts"),
   hncp: () => import("./hncp.ts"),
