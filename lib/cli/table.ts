@@ -8,6 +8,7 @@ import type { Flag } from "./args.ts";
 import { nodeCommands } from "./table/node.ts";
 import { cablesCommands } from "./table/cables.ts";
 import { stateCommands } from "./table/state.ts";
+import { messagesCommands } from "./table/messages.ts";
 import { leafyCommands } from "./table/leafy.ts";
 import { joinCommands } from "./table/join.ts";
 import { installCommands } from "./table/install.ts";
@@ -40,6 +41,7 @@ export const commands: readonly Command[] = [
   ...cablesCommands,
   ...stateCommands,
   ...leafyCommands,
+  ...messagesCommands,
   ...joinCommands,
   ...installCommands,
   ...upgradeCommands,

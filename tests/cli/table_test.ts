@@ -74,6 +74,9 @@ Deno.test("light commands load nothing of the daemon, no package and no node: mo
     "interfaces",
     "lsoe_sessions",
     "lsoe_watch",
+    "send",
+    "inbox",
+    "outbox",
     "version",
   ];
   for (const command of light) {

@@ -94,8 +94,11 @@ Deno.test("topics: an unknown one, two, and filters that do not go with one are 
     assert.equal(status, 400);
     return body.error;
   };
-  assert.equal(await error("topic=lsO"), "topic is one of state, lsoe, interfaces");
-  assert.equal(await error("topic=lsoe&topic=state"), "topic is one of state, lsoe, interfaces");
+  assert.equal(await error("topic=lsO"), "topic is one of state, lsoe, interfaces, messages");
+  assert.equal(
+    await error("topic=lsoe&topic=state"),
+    "topic is one of state, lsoe, interfaces, messages",
+  );
   assert.equal(
     await error("topic=interfaces&prefix=eth"),
     "topic=interfaces takes no prefix; it is about this computer",
