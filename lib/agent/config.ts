@@ -22,6 +22,7 @@ import {
   socketCandidates,
   variable,
 } from "./config_paths.ts";
+import type { ringRows } from "./config_ring.ts";
 import { nodeName, type Values } from "./config_row.ts";
 import { type agentRows, networkRows } from "./config_schema.ts";
 import type {
@@ -29,7 +30,6 @@ import type {
   lsoeRows,
   nearbyRows,
   piotRows,
-  ringRows,
   routeRows,
 } from "./config_schema_protocols.ts";
 import { hostPort, listenAddress, listOf, type ValueType, WrongValue } from "./config_types.ts";

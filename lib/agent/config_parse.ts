@@ -10,12 +10,12 @@ import { type KeyPath, locate, type Position } from "./config_locate.ts";
 import { didYouMean } from "./config_nearest.ts";
 import type { Row, Section, Values } from "./config_row.ts";
 import { agentRows, httpRows, networkRows, sections } from "./config_schema.ts";
+import { ringRows } from "./config_ring.ts";
 import {
   actionRows,
   lsoeRows,
   nearbyRows,
   piotRows,
-  ringRows,
   routeRows,
 } from "./config_schema_protocols.ts";
 import { formatHostPort, isTable, WrongValue } from "./config_types.ts";

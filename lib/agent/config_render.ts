@@ -5,6 +5,7 @@
  * @module
  */
 import type { Config, NetworkConfig } from "./config.ts";
+import { ringRows } from "./config_ring.ts";
 import type { Row, Section } from "./config_row.ts";
 import { agentRows, httpRows, networkRows, sections } from "./config_schema.ts";
 import {
@@ -12,7 +13,6 @@ import {
   lsoeRows,
   nearbyRows,
   piotRows,
-  ringRows,
   routeRows,
 } from "./config_schema_protocols.ts";
 import { formatHostPort, writeValue, type Written } from "./config_types.ts";

@@ -6,13 +6,13 @@
  *
  * @module
  */
+import { ringRows } from "./config_ring.ts";
 import { glob, key, nodeName, open, port, type Section } from "./config_row.ts";
 import {
   actionRows,
   lsoeRows,
   nearbyRows,
   piotRows,
-  ringRows,
   routeRows,
 } from "./config_schema_protocols.ts";
 import {

@@ -1,5 +1,5 @@
 /**
- * The config tables of LSOE, PIoT, nearby and ring. The names of `[lsoe]` are the ones of its
+ * The config tables of LSOE, PIoT and nearby. The names of `[lsoe]` are the ones of its
  * specification (`spec/lsoe.md` §9).
  *
  * @module
@@ -351,46 +351,4 @@ export const nearbyRows = {
     ["*"],
     "Interfaces on which adverts go out; `*` as in [[network]].",
   ),
-};
-
-/** One server of a ring. */
-export type RingMember = { name: string; host: string; port: number };
-
-export const ringRows = {
-  enabled: key(boolean, false, "Serve the pzog ring."),
-  members: key(
-    records<RingMember>({
-      name: nodeName,
-      host: text("a host name or address", /^[\p{L}\p{N}_.:%-]{1,253}$/u),
-      port,
-    }),
-    [],
-    'All servers in ring order, the same list on each: {name = "a", host = "192.0.2.1",' +
-      " port = 55552}.",
-  ),
-  index: open(
-    integer(0, 255),
-    "the member whose name is this node's",
-    0,
-    "Which of the members this node is, from 0.",
-  ),
-  log_dir: open(
-    path,
-    "ring/ in the state folder",
-    "/var/log/agent",
-    "Folder of access.log, error.log and ring.log. Each message is a line of at most 80 bytes.",
-  ),
-  keep_alive: key(
-    duration(1_000),
-    "300s",
-    "A sign of life is sent when nothing else was for this long.",
-  ),
-  answer_timeout: key(duration(100), "30s", "Wait for ACK or OK, then reconnect."),
-  idle_timeout: key(duration(1_000), "660s", "A connection that is silent for longer is closed."),
-  reconnect: key(
-    duration(100),
-    "60s",
-    "Between two tries to reach a missing member, up to 5 s more at random.",
-  ),
-  connect_timeout: key(duration(100), "10s", "Limit of one such try."),
 };
