@@ -31,6 +31,12 @@ const NOT_AUTHORIZED = 2;
 /** A station's restarts are followed at most once in this many ms (§12). */
 const RESTART_INTERVAL = 1_000;
 
+/**
+ * So long after a restart a further OPEN of the peer is taken as his answer to ours, in ms: longer than
+ * an OPEN is repeated with the defaults.
+ */
+const ANSWER_WINDOW = 10_000;
+
 /** A PDU of a station that is not held off. */
 export function receivePdu(core: Core, now: number, port: Port, peer: Mac, pdu: Pdu): void {
   const session = port.sessions.get(peer);
@@ -68,6 +74,10 @@ function receiveOpen(core: Core, now: number, port: Port, peer: Mac, pdu: OpenPd
     return;
   }
   const restart = before?.peerNonce !== undefined;
+  if (restart && isAnswer(now, before, pdu)) {
+    receiveAnswer(core, now, before, pdu);
+    return;
+  }
   if (restart) {
     if (now - before.restartedAt < RESTART_INTERVAL) {
       core.reject(now, port, peer, "it restarts more than once a second");
@@ -82,6 +92,31 @@ function receiveOpen(core: Core, now: number, port: Port, peer: Mac, pdu: OpenPd
   session.peerOpened(pdu);
   acknowledge(core, port, peer, PduType.Open);
   session.openIfNeeded(now);
+  session.settle(now);
+}
+
+/**
+ * Whether an OPEN with another nonce answers the one that we sent when the peer seemed to restart.
+ *
+ * Our OPEN had a new nonce, so a peer who had *not* restarted (somebody forged his OPEN, or an old one
+ * came late) took it for a restart of ours, and answers with a new nonce of his own. Were that taken
+ * for a restart again, each end would go on restarting the other for ever.
+ */
+function isAnswer(now: number, session: Session, { id }: OpenPdu): boolean {
+  return now - session.restartedAt < ANSWER_WINDOW && session.isPeer(id);
+}
+
+/** The session stays. The peer may have restarted all the same: our OPEN reminds him. */
+function receiveAnswer(core: Core, now: number, session: Session, pdu: OpenPdu): void {
+  const { port, peer } = session;
+  if (now - session.answeredAt < RESTART_INTERVAL) {
+    core.reject(now, port, peer, "it restarts more than once a second");
+    return;
+  }
+  session.answeredAt = now;
+  session.peerOpened(pdu);
+  acknowledge(core, port, peer, PduType.Open);
+  session.remind(now);
   session.settle(now);
 }
 

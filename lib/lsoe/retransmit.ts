@@ -78,6 +78,13 @@ export class Retransmit {
     return true;
   }
 
+  /** Send a PDU in the place of one of its type that is outstanding, with fresh timers. */
+  anew(now: number, type: AcknowledgedType, pdu: Uint8Array): void {
+    this.#deferred.delete(type);
+    this.#outstanding.delete(type);
+    this.#first(now, type, pdu);
+  }
+
   /** The peer has acknowledged: the one that waits, if any, goes out with fresh timers. */
   acknowledged(now: number, type: AcknowledgedType): void {
     if (!this.#outstanding.delete(type)) return;

@@ -38,11 +38,16 @@ export class Session implements Timed {
   readonly peer: Mac;
   /** When a peer's restart was last followed: at most one a second is. */
   restartedAt = -Infinity;
+  /** When the peer's answer to that was last taken. */
+  answeredAt = -Infinity;
   /** The link that was told of, if there is one. */
   link: LinkView | undefined;
   readonly #core: Core;
   readonly #retransmit: Retransmit;
   #ourOpenAcked = false;
+  #open: Uint8Array | undefined;
+  /** Our OPEN is sent again to an open session's peer, who may have forgotten everything. */
+  #reminding = false;
   #peerNonce: number | undefined;
   #peerId: Uint8Array = NO_BYTES;
   #peerAttributes: Uint8Array = NO_BYTES;
@@ -155,14 +160,24 @@ export class Session implements Timed {
     this.#openAt = undefined;
     const { config, localId, hooks, random } = this.#core;
     const nonce = random.uint32();
-    const pdu = encodePdu({
+    this.#open = encodePdu({
       type: PduType.Open,
       nonce,
       id: localId,
       attributes: config.attributes,
       authentication: hooks.sign(localId, nonce),
     });
-    this.#retransmit.post(now, PduType.Open, pdu);
+    this.#retransmit.post(now, PduType.Open, this.#open);
+  }
+
+  /**
+   * Send our OPEN once more as it was, with the nonce that a peer has who knows us already: to him it
+   * is a duplicate, and he only acknowledges it. To one who started anew it is news.
+   */
+  remind(now: number): void {
+    if (!this.#ourOpenAcked || this.isOutstanding(PduType.Open) || !this.#open) return;
+    this.#reminding = true;
+    this.#retransmit.post(now, PduType.Open, this.#open);
   }
 
   /** The first OPEN comes not before `time`, but then by itself. */
@@ -192,6 +207,7 @@ export class Session implements Timed {
     this.#retransmit.acknowledged(now, type);
     if (type !== PduType.Open) return;
     this.#ourOpenAcked = true;
+    if (this.#reminding) this.#repeat(now);
     if (this.#peerNonce !== undefined) return;
     // Without this, two ends of which each believes in a session that the other has forgotten
     // would never part: neither has a reason to send an OPEN.
@@ -299,6 +315,12 @@ export class Session implements Timed {
       if (this.#keepaliveAt <= now) this.#keepaliveAt = now + config.keepaliveSendInterval;
     }
     return undefined;
+  }
+
+  /** What was sent before the peer started anew went to somebody who is no more. */
+  #repeat(now: number): void {
+    this.#reminding = false;
+    for (const [type, pdu] of this.#announced) this.#retransmit.anew(now, type, pdu);
   }
 
   #silentAt(): number {

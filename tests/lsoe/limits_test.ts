@@ -90,13 +90,14 @@ Deno.test("lsoe: an open session outlives a flood", () => {
   strictEqual(lone.lsoe.sessions().filter(({ state }) => state === "open").length, 1);
 });
 
-Deno.test("lsoe: a storm of OPENs with new nonces is one restart a second", () => {
+Deno.test("lsoe: a storm of OPENs with new nonces is one answer a second", () => {
   const lone = new Lone();
   for (let i = 0; i < 10_000; i++) {
     lone.run(i);
     lone.receive(PEER, open(i));
   }
-  strictEqual(eventsOf(lone, "closed").length, 10);
+  // Closed where it seemed to restart, and where our OPEN was never acknowledged.
+  strictEqual(eventsOf(lone, "closed").length, 3);
   strictEqual(eventsOf(lone, "rejected").length, 1);
   strictEqual(lone.lsoe.sizes.sessions, 1);
   const sent = lone.deeds.filter((deed) => deed.kind === "sent").length;

@@ -67,6 +67,12 @@ function reopen(lone: Lone, nonce: number): void {
   lone.take();
 }
 
+/** The nonce of the last OPEN that was sent. */
+function openSent(lone: Lone): number | undefined {
+  const last = lone.sentTo(PEER).findLast(({ type }) => type === PduType.Open);
+  return last?.type === PduType.Open ? last.nonce : undefined;
+}
+
 const events = (deeds: readonly Deed[]): LsoeEvent[] =>
   deeds.flatMap((deed) => deed.kind === "event" ? [deed.event] : []);
 const kinds = (deeds: readonly Deed[]) =>
@@ -126,15 +132,41 @@ Deno.test("lsoe: a restart is followed once a second; other OPENs get no answer"
     "PDU 1",
     "HELLO",
   ]);
+  // Who is somebody else now is not followed so soon.
   lone.run(999);
-  lone.receive(PEER, open(9));
+  const other = { id: new Uint8Array(10).fill(9) };
+  lone.receive(PEER, open(9, other));
   const [rejected] = events(lone.take());
   strictEqual(rejected?.kind, "rejected");
   strictEqual(lone.lsoe.counters.refused, 1);
   lone.run(1_000);
   lone.take();
-  lone.receive(PEER, open(9));
+  lone.receive(PEER, open(9, other));
   deepStrictEqual(kinds(lone.take()), ["closed", "PDU 3", "PDU 1", "HELLO"]);
+});
+
+Deno.test("lsoe: soon after a restart, another OPEN is the answer to ours, and no restart", () => {
+  const lone = opened();
+  lone.receive(PEER, open(8));
+  const nonce = openSent(lone);
+  // He had not restarted, and answers our new nonce with one of his own.
+  lone.receive(PEER, ack(1));
+  lone.take();
+  lone.receive(PEER, open(9));
+  // Should he have restarted after all, our OPEN is news to him: it comes again, with its nonce.
+  strictEqual(openSent(lone), nonce);
+  deepStrictEqual(kinds(lone.take()), ["PDU 3", "PDU 1"]);
+  lone.receive(PEER, ack(1));
+  // Whatever he had heard before went to somebody else.
+  deepStrictEqual(lone.sentTo(PEER).map(({ type }) => type), [4, 5, 6, 7]);
+  strictEqual(lone.lsoe.sessions()[0]?.state, "open");
+  // One answer a second.
+  lone.receive(PEER, open(10));
+  strictEqual(events(lone.take())[0]?.kind, "rejected");
+  lone.run(1_000);
+  lone.take();
+  lone.receive(PEER, open(10));
+  deepStrictEqual(kinds(lone.take()), ["PDU 3", "PDU 1"]);
 });
 
 Deno.test("lsoe: each attempt has a nonce of its own; a retransmission has not", () => {

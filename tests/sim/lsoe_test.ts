@@ -3,7 +3,7 @@
  * up knowing exactly what the other has.
  */
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
-import type { LsoeConfig } from "../../lib/lsoe/mod.ts";
+import { encodeDatagrams, encodePdu, type LsoeConfig } from "../../lib/lsoe/mod.ts";
 import { BROADCAST } from "../../lib/wire/mac.ts";
 import { Cable, GOOD_WIRE, type WireConditions, type WireFrame, Wires } from "./kernel.ts";
 import { disagreement, type End, LsoeNode, northboundTrouble } from "./lsoe.ts";
@@ -86,6 +86,42 @@ Deno.test("sim lsoe: VLANs on a cable, of one MAC address with it: a session on 
   wires.run(wires.now + 30_000);
   strictEqual(a.lsoe.sessions().length, 3);
   strictEqual(a.count("closed"), 1);
+});
+
+for (const id of ["his own", "another"]) {
+  Deno.test(`sim lsoe: an OPEN that somebody forged, with ${id} id, costs a session, once`, () => {
+    const world = pair();
+    const { wires, x, y, a, b, ends } = world;
+    settle(world, 1);
+    wires.run(10_000);
+    const forged = { nonce: 0x0bad, id: id === "another" ? new Uint8Array(10).fill(1) : b.id };
+    const none = new Uint8Array(0);
+    const pdu = encodePdu({ type: 1, ...forged, attributes: none, authentication: none });
+    wires.transmit(y, x.macNumber, 0x88b5, encodeDatagrams(pdu, 1_500)[0]!);
+    wires.run(13_500);
+    strictEqual(disagreement(ends), undefined);
+    const closed = () => a.count("closed") + b.count("closed");
+    const before = closed();
+    ok(before <= 4, `${before} closed`);
+    wires.run(wires.now + 120_000);
+    strictEqual(disagreement(ends), undefined);
+    strictEqual(closed(), before);
+  });
+}
+
+Deno.test("sim lsoe: one that restarts again and again, at any distance, is known each time", () => {
+  const world = pair();
+  const { wires, y, b } = world;
+  settle(world, 1);
+  for (const [i, pause] of [0, 1, 50, 400, 999, 1_500, 3_000, 6_999, 9_000, 20_000].entries()) {
+    b.kill();
+    wires.run(wires.now + pause);
+    y.addresses = [`192.0.2.${10 + i}/24`];
+    b.start();
+    const took = settle(world, 9_000);
+    ok(took <= 8_200, `${took} ms after ${pause} ms`);
+    wires.run(wires.now + pause);
+  }
 });
 
 Deno.test("sim lsoe: a station that moves between two untagged interfaces is refused", () => {
