@@ -260,7 +260,8 @@ export class PlanRun {
     step.attempts++;
     try {
       const value = resolveRefs(args, (id) => this.#valueOf(id));
-      const question = this.#question(action, value, timeout, false);
+      // After a restart, sessions with other nodes need a moment to come back.
+      const question = this.#question(action, value, timeout, this.#state.restarts > 0);
       const { layer, requests } = this.#port;
       ask(now, layer.node, requests, step.parts, question, (now) => this.#answered(now, index));
       this.#write(index, "step");
