@@ -1,28 +1,16 @@
 /**
- * Reads and writes a bare connection, as a handshake needs it.
+ * Reads a bare connection, as a handshake needs it.
  *
  * @module
  */
 import { readU16, WireError } from "../wire/bytes.ts";
 import { FRAME_HEADER_BYTES } from "../wire/preface.ts";
 
+export { setNoDelay, writeAll } from "./conn_write.ts";
+
 /** The other side closed before it had said all. */
 export class EndOfStream extends Error {
   override readonly name = "EndOfStream";
-}
-
-/** Writes all of `bytes`. Throws what the runtime throws. */
-export async function writeAll(conn: Deno.Conn, bytes: Uint8Array): Promise<void> {
-  for (let at = 0; at < bytes.length;) at += await conn.write(bytes.subarray(at));
-}
-
-/** A connection that the other side has reset refuses the option; the next read tells. */
-export function setNoDelay(conn: Deno.TcpConn): void {
-  try {
-    conn.setNoDelay(true);
-  } catch {
-    // See above.
-  }
 }
 
 /** Holds what came and was not taken yet. Its memory grows with what came. */

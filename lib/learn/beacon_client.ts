@@ -1,0 +1,49 @@
+/**
+ * Asks the beacon of another program on this computer (`spec/networkzero.md §4`).
+ *
+ * @module
+ */
+import { decodeJson, type Json } from "../nearby/json.ts";
+import { SocketTimedOutError } from "../nearby/errors.ts";
+import { encodeRequest } from "../nearby/rpc.ts";
+import { ReqSocket } from "../nearby/zmtp/sockets.ts";
+import { Carried, type Ground } from "./carried.ts";
+import type { Waits } from "./waiting.ts";
+
+/** How long a reply is waited for, in s. */
+const REPLY_WAIT = 5;
+
+export class BeaconClient {
+  readonly #ground: Ground;
+  readonly #waits: Waits;
+  readonly #host: string;
+  readonly #port: number;
+
+  constructor(ground: Ground, waits: Waits, host: string, port: number) {
+    this.#ground = ground;
+    this.#waits = waits;
+    this.#host = host;
+    this.#port = port;
+  }
+
+  /** @throws {SocketTimedOutError} where no beacon answers. */
+  async call(action: string, ...params: Json[]): Promise<Json> {
+    const carried = new Carried(this.#ground, (options) => new ReqSocket(options));
+    try {
+      carried.socket.send(encodeRequest(action, ...params));
+      carried.connect(this.#host, this.#port);
+      const reply = await this.#waits.until(
+        REPLY_WAIT,
+        () => carried.socket.take(carried.now),
+        (again) => carried.onReadable(again),
+      );
+      if (reply) return decodeJson(reply);
+    } finally {
+      void carried.close();
+    }
+    throw new SocketTimedOutError(
+      REPLY_WAIT,
+      "the beacon of this computer does not answer; end the program that uses UDP port 9999",
+    );
+  }
+}
