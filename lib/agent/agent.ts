@@ -20,6 +20,7 @@ import { Network, type Surroundings } from "./network.ts";
 import { PiotService } from "./piot/service.ts";
 import { Problems } from "./problems.ts";
 import { Program } from "./program.ts";
+import { RingService } from "./ring.ts";
 import { ApiView } from "./api_view.ts";
 import { VERSION } from "./version.ts";
 
@@ -55,6 +56,7 @@ export class Agent {
   readonly #view: ApiView;
   readonly #gateway: Gateway;
   readonly #lsoe: LsoeService;
+  readonly #ring: RingService;
   readonly #piot: PiotService;
   #config: Config;
   #api: ApiServer | undefined;
@@ -111,6 +113,12 @@ export class Agent {
       networks: this.networks,
       interfaces: () => this.#interfaces.current(),
     });
+    this.#ring = new RingService({
+      ...around,
+      networks: this.networks,
+      stateDir: config.agent.stateDir,
+      interfaces: () => this.#interfaces.current(),
+    });
     this.#view = new ApiView({
       name: config.agent.name,
       version: VERSION,
@@ -120,6 +128,7 @@ export class Agent {
       interfaces: () => this.#interfaces.current(),
       interfaceEvents: new InterfaceEvents(this.#interfaces, () => clock.wall(), onFault),
       lsoe: this.#lsoe,
+      ring: this.#ring,
       piot: this.#piot,
       program: new Program({
         networks: this.networks,
@@ -172,6 +181,7 @@ export class Agent {
     }
     this.#gateway.start();
     void this.#lsoe.configure(config.lsoe);
+    void this.#ring.configure(config.ring);
     void this.#piot.configure(config);
     this.#config = config;
     this.#log.notice("the config was read again");
@@ -186,7 +196,7 @@ export class Agent {
       const links = this.networks.map((network) => [network.config.name, network.pause()] as const);
       leaveHandover(this.#config.agent.stateDir, new Map(links), (line) => this.#log.warning(line));
     }
-    await Promise.all([this.#lsoe.stop(), this.#piot.stop()]);
+    await Promise.all([this.#lsoe.stop(), this.#piot.stop(), this.#ring.stop()]);
     this.#unsubscribe();
     this.#interfaces.close();
     this.#gateway.stop();
@@ -215,10 +225,13 @@ export class Agent {
     this.#unsubscribe = this.#interfaces.subscribe((all) => {
       for (const network of this.networks) network.followInterfaces(all);
       this.#lsoe.followInterfaces(all);
+      this.#ring.followInterfaces();
       this.#piot.followInterfaces();
     });
     this.scheduler.add(this.#lsoe);
     await this.#lsoe.configure(this.#config.lsoe);
+    this.scheduler.add(this.#ring);
+    await this.#ring.configure(this.#config.ring);
     this.scheduler.add(this.#piot);
     await this.#piot.configure(this.#config);
     this.#started = true;

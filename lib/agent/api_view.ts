@@ -18,6 +18,7 @@ import type {
   NodeRow,
   PeerRow,
   ProgramApi,
+  RingView,
   SetReceipt,
   StateEvent,
   StateQuery,
@@ -37,6 +38,7 @@ import { metricsOf } from "./metrics.ts";
 import type { Network } from "./network.ts";
 import type { PiotService } from "./piot/service.ts";
 import type { Problems } from "./problems.ts";
+import type { RingService } from "./ring.ts";
 
 /** What the view looks at. */
 export interface ApiViewOptions {
@@ -49,6 +51,7 @@ export interface ApiViewOptions {
   readonly program: ProgramApi;
   readonly interfaceEvents: Pick<InterfaceEvents, "subscribe">;
   readonly lsoe: Pick<LsoeService, "sessions" | "subscribe" | "figures">;
+  readonly ring: Pick<RingService, "view" | "figures">;
   readonly piot: Pick<PiotService, "api" | "figures">;
   /** A machine was told something: its next wake may have moved. */
   readonly touched: () => void;
@@ -148,6 +151,10 @@ export class ApiView implements AgentApi {
     return this.#options.lsoe.subscribe(listener);
   }
 
+  ring(): RingView {
+    return this.#options.ring.view();
+  }
+
   state({ network, node, prefix, keys }: StateQuery): StateTree {
     const { view } = this.#network(network);
     const nodes = node === undefined ? undefined : view.names.resolve(node);
@@ -232,6 +239,7 @@ export class ApiView implements AgentApi {
       uptimeSeconds: this.#uptime(),
       problems: this.#options.problems.total,
       lsoe: this.#options.lsoe.figures(),
+      ring: this.#options.ring.figures(),
       piot: this.#options.piot.figures(),
     });
   }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Metric } from "../http/api.ts";
+import type { Metric, RingView } from "../http/api.ts";
 import type { LsoeFigures } from "./lsoe.ts";
 import type { Network } from "./network.ts";
 import { type PiotFigures, piotMetrics } from "./piot/figures.ts";
@@ -15,6 +15,8 @@ export interface AgentFigures {
   readonly problems: number;
   /** Absent where LSOE does not run. */
   readonly lsoe?: LsoeFigures | undefined;
+  /** Absent where there is no ring. */
+  readonly ring?: RingView | undefined;
   readonly piot?: PiotFigures | undefined;
 }
 
@@ -87,6 +89,7 @@ export function metricsOf(networks: readonly Network[], agent: AgentFigures): Me
       )
     ),
     ...(agent.lsoe === undefined ? [] : lsoeMetrics(agent.lsoe)),
+    ...(agent.ring === undefined ? [] : ringMetrics(agent.ring)),
     ...(agent.piot === undefined ? [] : piotMetrics(agent.piot)),
   ];
 }
@@ -125,6 +128,29 @@ function lsoeMetrics({ counters, sessions, sendErrors, reports }: LsoeFigures): 
       "outcome",
       Object.entries(reports),
     )]),
+  ];
+}
+
+function ringMetrics(ring: RingView): Metric[] {
+  const total = (name: string, help: string, value: number) =>
+    single(`agent_ring_${name}_total`, help, "counter", value);
+  const { fromClients, fromServers, logged, rerouted, refused, lost, noLink, logLinesLost } = ring;
+  return [
+    total("client_messages", "Ring: messages of clients.", fromClients),
+    total("server_messages", "Ring: copies from other servers.", fromServers),
+    total("logged", "Ring: messages handed to the logs.", logged),
+    total("rerouted", "Ring: copies that went round a missing member.", rerouted),
+    total("refused", "Ring: bad lines and refused connections.", refused),
+    total("lost", "Ring: copies without OK when their connection ended.", lost),
+    total("no_link", "Ring: copies that were due without a connection.", noLink),
+    total("log_lines_lost", "Ring: lines that could not be written.", logLinesLost),
+    single("agent_ring_clients", "Ring: clients that are connected.", "gauge", ring.clients),
+    single(
+      "agent_ring_members_up",
+      "Ring: other servers that copies are sent to.",
+      "gauge",
+      ring.members.filter(({ state }) => state === "up").length,
+    ),
   ];
 }
 

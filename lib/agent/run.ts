@@ -7,7 +7,6 @@ import { monotonicMicros } from "../../ffi/monotonic.ts";
 import { ExitCode, messageOf, monotonicClock } from "../core/mod.ts";
 import { Agent } from "./agent.ts";
 import type { RunOptions } from "./config.ts";
-import { withoutEffect } from "./config_idle.ts";
 import { Log, stderrSink } from "./log.ts";
 import { Restart } from "./restart.ts";
 import { Systemd } from "./systemd.ts";
@@ -58,7 +57,6 @@ export async function runAgent(options: RunOptions): Promise<number> {
     })`
   );
   log.notice(`agent ${VERSION} "${config.agent.name}" runs: ${networks.join(", ")}`);
-  for (const line of withoutEffect(config)) log.warning(line);
   if (agent.networks.every(({ interfaces }) => interfaces.length === 0)) {
     const waits = agent.networks.some(({ config }) => config.interfaces.length > 0);
     if (waits) {

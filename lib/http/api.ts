@@ -9,9 +9,11 @@
 
 import type { MessagesApi } from "./messages_api.ts";
 import type { ProgramApi } from "./program_api.ts";
+import type { RingView } from "./ring_api.ts";
 
 export type * from "./messages_api.ts";
 export type * from "./program_api.ts";
+export type * from "./ring_api.ts";
 
 /** A value as JSON knows it. At the top of a state entry `null` is excluded: there it means delete. */
 export type JsonValue = null | boolean | number | string | JsonValue[] | {
@@ -302,5 +304,7 @@ export interface AgentApi {
   lsoeSessions(): LsoeSessionRow[];
   /** As {@linkcode AgentApi.subscribe}; throws as {@linkcode AgentApi.lsoeSessions}. */
   subscribeLsoe(listener: (event: LsoeEventRow) => void): () => void;
+  /** Throws AgentError with code 1 where the ring is switched off, and 4 where it may not run. */
+  ring(): RingView;
   metrics(): Metric[];
 }

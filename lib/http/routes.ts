@@ -56,6 +56,7 @@ export const routes: readonly Route[] = [
   }),
   get("/v1/links", ["network"], ({ query }, { api }) => json(api.links(network(query)))),
   get("/v1/lsoe/sessions", [], (_, { api }) => json(api.lsoeSessions())),
+  get("/v1/ring", [], (_, { api }) => json(api.ring())),
   get("/v1/events", [...WHICH, "snapshot", "topic"], ({ query }, { streams }) => {
     const snapshot = isYes(query.get("snapshot"));
     const topic = topicOf(query);

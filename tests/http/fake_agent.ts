@@ -19,6 +19,7 @@ import {
   type MessagesApi,
   type Metric,
   type ProgramApi,
+  type RingView,
   serveApi,
   type ServeOptions,
   type SetReceipt,
@@ -32,6 +33,7 @@ import {
 export const AT = "2026-11-21T09:00:00.000Z";
 export const SELF = { node: "pi-1", id: "a1b2c3d4e5f60718" };
 
+export const RING_OFF = "the ring is switched off on this node";
 export const LSOE_OFF = "LSOE is switched off on this node";
 
 export class FakeAgent implements AgentApi {
@@ -53,6 +55,8 @@ export class FakeAgent implements AgentApi {
   /** Undefined: LSOE is switched off. */
   sessions: LsoeSessionRow[] | undefined;
   cables: LinkRow[] = [];
+  /** Undefined: the ring is switched off. */
+  ringView: RingView | undefined;
   readonly messageListeners = new Set<(event: MessageEvent) => void>();
   /** What is in the inbox, by key. */
   readonly inbox = new Map<string, InboxRow>();
@@ -257,6 +261,11 @@ export class FakeAgent implements AgentApi {
   lsoeSessions(): LsoeSessionRow[] {
     if (this.sessions === undefined) throw new AgentError(LSOE_OFF, ExitCode.NotThere);
     return this.sessions;
+  }
+
+  ring(): RingView {
+    if (this.ringView === undefined) throw new AgentError(RING_OFF, ExitCode.NotThere);
+    return this.ringView;
   }
 
   subscribeLsoe(listener: (event: LsoeEventRow) => void): () => void {

@@ -1,6 +1,5 @@
 /** `agent config check [FILE]` */
 import { loadConfig } from "../../agent/config.ts";
-import { withoutEffect } from "../../agent/config_idle.ts";
 import { readKeyFile, readSecret, readShspKey } from "../../agent/config_keys.ts";
 import { configCandidates } from "../../agent/config_paths.ts";
 import type { Call } from "../call.ts";
@@ -15,17 +14,15 @@ export function run({ positionals, globals, out }: Call): number {
   }
   const { tokenFile } = config.http;
   if (tokenFile !== undefined) readSecret(tokenFile, { from: "config" });
-  const idle = withoutEffect(config);
   out.print({
     file: config.path ?? null,
     ok: true,
-    ...(idle.length > 0 && { withoutEffect: idle }),
   }, () => ({
     lines: [[
       config.path === undefined
         ? `no config file (${configCandidates(Deno.env).join(", ")}): the defaults hold`
         : `${config.path}: nothing wrong`,
-    ], ...idle.map((line) => [line])],
+    ]],
   }));
   return 0;
 }
