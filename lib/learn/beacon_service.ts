@@ -5,7 +5,6 @@
  * @module
  */
 import { messageOf } from "../core/errors.ts";
-import type { Timer } from "../core/scheduler.ts";
 import type { AddressBook } from "../nearby/address.ts";
 import { Beacon, type BeaconEvent, type BeaconInterface } from "../nearby/beacon.ts";
 import { SocketAlreadyExistsError } from "../nearby/errors.ts";
@@ -31,7 +30,8 @@ export interface BeaconServiceOptions extends Ground {
   readonly interfaces: () => readonly BroadcastInterface[];
   /** IP addresses of a host; rejects or gives none where there are none. */
   readonly resolve: (host: string) => Promise<readonly string[]>;
-  readonly timer: Timer;
+  /** Resolves after so many ms. */
+  readonly pause: (ms: number) => Promise<void>;
   /** Where adverts are received. Default: `0.0.0.0`, 9999. */
   readonly beaconHost?: string;
   readonly beaconPort?: number;
@@ -152,7 +152,7 @@ export class BeaconService {
   }
 
   async #listen(): Promise<void> {
-    const { rpcHost = "127.0.0.1", rpcPort = RPC_PORT, timer } = this.#options;
+    const { rpcHost = "127.0.0.1", rpcPort = RPC_PORT, pause } = this.#options;
     for (let tries = 1;; tries++) {
       try {
         this.#replies.listen(rpcHost, rpcPort);
@@ -166,7 +166,7 @@ export class BeaconService {
           );
         }
       }
-      await new Promise<void>((done) => void timer(done, BIND_PAUSE));
+      await pause(BIND_PAUSE);
     }
     this.#replies.onReadable(() => this.#answer());
   }

@@ -69,6 +69,14 @@ export class Carried<S extends ZmtpSocket> {
     return () => void this.#listeners.delete(listener);
   }
 
+  /** Leaves the network the time to send: until one connection has taken all, or for a moment. */
+  async outputTurn(): Promise<void> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const moment = new Promise<void>((done) => timer = setTimeout(done, 1));
+    await Promise.race([this.#links.written(), moment]);
+    clearTimeout(timer);
+  }
+
   /** What waits is written first, for at most {@linkcode LINGER}. */
   async close(): Promise<void> {
     this.#ground.scheduler.remove(this.socket);

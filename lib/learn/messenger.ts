@@ -20,12 +20,12 @@ import {
 } from "../nearby/zmtp/sockets.ts";
 import type { ZmtpSocket } from "../nearby/zmtp/socket.ts";
 import { Carried, type Ground } from "./carried.ts";
-import { FOREVER, inputTurn, type Waits } from "./waiting.ts";
+import { FOREVER, type Waits } from "./waiting.ts";
 
 /** What the first use of a publisher or subscriber waits, so that both ends know each other, in s. */
 const SETTLE = 0.5;
 /** So many news may be published before the network gets its turn. */
-const NEWS_A_TURN = 250;
+const NEWS_A_TURN = 400;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
@@ -136,7 +136,7 @@ export class Messenger {
     if (++this.#published >= NEWS_A_TURN) {
       // A program that only publishes would leave the network no time to send.
       this.#published = 0;
-      if (carried.socket.backlog >= NEWS_A_TURN) await inputTurn();
+      if (carried.socket.backlog >= NEWS_A_TURN) await carried.outputTurn();
     }
   }
 

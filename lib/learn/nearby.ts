@@ -54,10 +54,11 @@ export interface NearbyOptions {
 const DISCOVER_WAIT = 60;
 /** A slice of such a wait, in s: an older beacon serves nobody else meanwhile. */
 const SLICE = 0.5;
+/** Addresses that are remembered to be whole. */
+const MAX_WHOLE = 1_000;
 
 export class Nearby {
   readonly #options: NearbyOptions;
-  readonly #timer: Timer;
   readonly #ground: Ground;
   readonly #book: AddressBook;
   readonly #waits: Waits;
@@ -70,16 +71,17 @@ export class Nearby {
   /** Addresses that stand for all of this computer. */
   readonly #everywhere = new Set<string>();
   readonly #onHeard = new Set<() => void>();
+  /** Texts that are whole addresses already. */
+  readonly #whole = new Set<string>();
 
   constructor(options: NearbyOptions = {}) {
     this.#options = options;
-    const { clock = monotonicClock, timer = realTimer, onProblem } = options;
+    const { clock = monotonicClock, timer = backgroundTimer, onProblem } = options;
     const random = new Random(options.seed ?? crypto.getRandomValues(new Uint32Array(1))[0]!);
-    this.#timer = timer;
     const scheduler = new Scheduler(
       clock,
       (error) => onProblem?.(messageOf(error)),
-      options.timer ?? backgroundTimer,
+      timer,
     );
     this.#ground = { scheduler, random, ...(onProblem && { onProblem }) };
     this.#book = new AddressBook({
@@ -206,7 +208,11 @@ export class Nearby {
     message: unknown = null,
     waitForReplyS: number | null = FOREVER,
   ): Promise<Json> {
-    return await this.#messenger.ask(await this.#one(address), message, checkWait(waitForReplyS));
+    return await this.#messenger.ask(
+      this.#whole.has(address) ? address : await this.#one(address),
+      message,
+      checkWait(waitForReplyS),
+    );
   }
 
   /** The next message that is sent to us at this address; null when the time is over. */
@@ -215,12 +221,16 @@ export class Nearby {
     waitForS: number | null = FOREVER,
     autoreply = false,
   ): Promise<Json> {
-    return await this.#messenger.next(await this.#one(address), checkWait(waitForS), autoreply);
+    return await this.#messenger.next(
+      this.#whole.has(address) ? address : await this.#one(address),
+      checkWait(waitForS),
+      autoreply,
+    );
   }
 
   /** Replies to the message that came last. */
   async sendReplyTo(address: string, reply: unknown = null): Promise<null> {
-    this.#messenger.reply(await this.#one(address), reply);
+    this.#messenger.reply(this.#whole.has(address) ? address : await this.#one(address), reply);
     return null;
   }
 
@@ -251,7 +261,11 @@ export class Nearby {
   /** Tells news to all who want to hear. */
   async sendNewsTo(address: string, topic: string, data: unknown = null): Promise<null> {
     if (typeof topic !== "string") throw new NetworkZeroError("the topic of news is text");
-    await this.#messenger.publish(await this.#one(address), topic, data);
+    await this.#messenger.publish(
+      this.#whole.has(address) ? address : await this.#one(address),
+      topic,
+      data,
+    );
     return null;
   }
 
@@ -265,7 +279,7 @@ export class Nearby {
     const addresses = typeof address === "string" ? [address] : address;
     const prefixes = typeof prefix === "string" ? [prefix] : prefix;
     const all: string[] = [];
-    for (const each of addresses) all.push(await this.#one(each));
+    for (const each of addresses) all.push(this.#whole.has(each) ? each : await this.#one(each));
     return await this.#messenger.news(all, prefixes, checkWait(waitForS), isRaw);
   }
 
@@ -353,7 +367,7 @@ export class Nearby {
     return BeaconService.start({
       ...this.#ground,
       book: this.#book,
-      timer: this.#timer,
+      pause: (ms) => this.#waits.pause(ms / 1000),
       interfaces,
       resolve,
       beaconPort: beaconPort ?? BEACON_PORT,
@@ -405,18 +419,15 @@ export class Nearby {
           "and discover finds it by a name",
       );
     }
-    return await this.address(address);
+    const whole = await this.address(address);
+    if (whole === address && this.#whole.size < MAX_WHOLE) this.#whole.add(whole);
+    return whole;
   }
 }
 
 function checkName(name: string): void {
   if (typeof name !== "string") throw new NetworkZeroError("a name is text, in quotation marks");
 }
-
-const realTimer: Timer = (callback, delay) => {
-  const timer = setTimeout(callback, delay);
-  return () => clearTimeout(timer);
-};
 
 /** A timer that does not keep the program running. */
 const backgroundTimer: Timer = (callback, delay) => {

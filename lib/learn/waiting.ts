@@ -11,13 +11,29 @@ export const FOREVER = Infinity;
 /** The longest a timer sleeps, in ms. */
 const LONGEST_SLEEP = 0x7fff_ffff;
 
-/** Keeps time for waits. Timers that run keep the program alive; nothing else of this room does. */
+interface Wait {
+  /** Monotonic ms. */
+  readonly end: number;
+  readonly wake: () => void;
+}
+
+/**
+ * Keeps time for waits. As long as anybody waits the program stays alive; nothing else of this room
+ * keeps it so.
+ *
+ * One timer serves all waits, and is not moved when one ends before its time, as nearly all do:
+ * making a timer costs more than a round trip's share of everything else.
+ */
 export class Waits {
   readonly #now: () => number;
   readonly #timer: Timer;
-  readonly #stops = new Set<() => void>();
+  readonly #waits = new Set<Wait>();
+  #armedFor = Infinity;
+  #disarm: (() => void) | undefined;
+  #anchor: ReturnType<typeof setInterval> | undefined;
   #stopped = false;
 
+  /** `timer`: one that does not keep the program running. */
   constructor(now: () => number, timer: Timer) {
     this.#now = now;
     this.#timer = timer;
@@ -44,19 +60,8 @@ export class Waits {
     const end = start + seconds * 1000;
     for (;;) {
       if (this.#stopped) throw new SocketInterruptedError((this.#now() - start) / 1000);
-      const left = end - this.#now();
-      if (!(left > 0)) return undefined;
-      await new Promise<void>((resolve) => {
-        const done = () => {
-          cancel();
-          unlisten();
-          this.#stops.delete(done);
-          resolve();
-        };
-        this.#stops.add(done);
-        const cancel = this.#timer(done, Math.min(left, LONGEST_SLEEP));
-        const unlisten = listen(done);
-      });
+      if (this.#now() >= end) return undefined;
+      await this.#sleep(end, listen);
       found = look();
       if (found !== undefined) return found;
     }
@@ -70,7 +75,55 @@ export class Waits {
   /** Ends all waits, now and to come. */
   stop(): void {
     this.#stopped = true;
-    for (const stop of [...this.#stops]) stop();
+    this.#disarm?.();
+    clearInterval(this.#anchor);
+    for (const { wake } of [...this.#waits]) wake();
+  }
+
+  #sleep(end: number, listen: (again: () => void) => () => void): Promise<void> {
+    return new Promise((resolve) => {
+      const wait: Wait = {
+        end,
+        wake: () => {
+          unlisten();
+          this.#remove(wait);
+          resolve();
+        },
+      };
+      this.#add(wait);
+      const unlisten = listen(wait.wake);
+    });
+  }
+
+  #add(wait: Wait): void {
+    if (this.#waits.size === 0) {
+      if (this.#anchor === undefined) this.#anchor = setInterval(() => {}, LONGEST_SLEEP);
+      else this.#anchor.ref();
+    }
+    this.#waits.add(wait);
+    if (wait.end < this.#armedFor) this.#arm(wait.end);
+  }
+
+  #remove(wait: Wait): void {
+    this.#waits.delete(wait);
+    if (this.#waits.size === 0) this.#anchor?.unref();
+  }
+
+  #arm(at: number): void {
+    this.#disarm?.();
+    this.#armedFor = at;
+    const delay = Math.min(Math.max(0, Math.ceil(at - this.#now())), LONGEST_SLEEP);
+    this.#disarm = this.#timer(() => this.#run(), delay);
+  }
+
+  #run(): void {
+    this.#armedFor = Infinity;
+    this.#disarm = undefined;
+    const now = this.#now();
+    for (const wait of [...this.#waits]) if (wait.end <= now) wait.wake();
+    let next = Infinity;
+    for (const { end } of this.#waits) next = Math.min(next, end);
+    if (next < this.#armedFor) this.#arm(next);
   }
 }
 

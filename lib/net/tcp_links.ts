@@ -96,6 +96,15 @@ export class TcpLinks {
     carrier.written = Promise.resolve().then(() => this.#write(link, carrier));
   }
 
+  /** Resolves when one of the connections that are being written to has taken all. */
+  written(): Promise<void> {
+    const writing: Promise<void>[] = [];
+    for (const carrier of this.#carriers.values()) {
+      if (carrier.writing) writing.push(carrier.written);
+    }
+    return writing.length > 0 ? Promise.race(writing) : Promise.resolve();
+  }
+
   /** The machine wants input again. */
   resume(link: number): void {
     const carrier = this.#carriers.get(link);
