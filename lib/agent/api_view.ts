@@ -24,6 +24,7 @@ import type {
   StateQuery,
   StateTree,
   StatusView,
+  TasksApi,
   TlvRow,
 } from "../http/api.ts";
 import { decodeTlvs, tlvName } from "../dncp/mod.ts";
@@ -52,7 +53,7 @@ export interface ApiViewOptions {
   readonly interfaceEvents: Pick<InterfaceEvents, "subscribe">;
   readonly lsoe: Pick<LsoeService, "sessions" | "subscribe" | "figures">;
   readonly ring: Pick<RingService, "view" | "figures">;
-  readonly piot: Pick<PiotService, "api" | "figures">;
+  readonly piot: Pick<PiotService, "api" | "tasks" | "figures">;
   /** A machine was told something: its next wake may have moved. */
   readonly touched: () => void;
 }
@@ -63,10 +64,12 @@ export class ApiView implements AgentApi {
   readonly #startedAt: number;
   readonly program: ProgramApi;
   readonly messages: MessagesApi;
+  readonly tasks: TasksApi;
 
   constructor(options: ApiViewOptions) {
     this.program = options.program;
     this.messages = options.piot.api;
+    this.tasks = options.piot.tasks;
     this.#options = options;
     this.#startedAt = options.clock.now();
   }

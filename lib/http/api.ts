@@ -10,10 +10,12 @@
 import type { MessagesApi } from "./messages_api.ts";
 import type { ProgramApi } from "./program_api.ts";
 import type { RingView } from "./ring_api.ts";
+import type { TasksApi } from "./tasks_api.ts";
 
 export type * from "./messages_api.ts";
 export type * from "./program_api.ts";
 export type * from "./ring_api.ts";
+export type * from "./tasks_api.ts";
 
 /** A value as JSON knows it. At the top of a state entry `null` is excluded: there it means delete. */
 export type JsonValue = null | boolean | number | string | JsonValue[] | {
@@ -270,6 +272,7 @@ export interface MetricSample {
 export interface AgentApi {
   readonly program: ProgramApi;
   readonly messages: MessagesApi;
+  readonly tasks: TasksApi;
   status(): StatusView;
   nodes(network?: string): NodeRow[];
   peers(network?: string): PeerRow[];

@@ -13,6 +13,7 @@ import { messageRoutes } from "./message_routes.ts";
 import { programRoutes } from "./program_routes.ts";
 import { CONTENT_TYPE, renderMetrics } from "./prometheus.ts";
 import { type Streams, type Topic, TOPICS } from "./streams.ts";
+import { taskRoutes } from "./task_routes.ts";
 
 /** A request after its address was taken apart. */
 export interface Call {
@@ -144,6 +145,7 @@ export const routes: readonly Route[] = [
   },
   ...programRoutes,
   ...messageRoutes,
+  ...taskRoutes,
 ];
 
 function get(path: string, parameters: readonly string[], answer: Route["answer"]): Route {

@@ -18,6 +18,7 @@ import {
   type MessageEvent,
   type MessagesApi,
   type Metric,
+  type PlanView,
   type ProgramApi,
   type RingView,
   serveApi,
@@ -27,6 +28,7 @@ import {
   type StateQuery,
   type StateTree,
   type StatusView,
+  type TasksApi,
 } from "../../lib/http/mod.ts";
 
 /** Every change has this time, so that tests can compare whole answers. */
@@ -91,6 +93,30 @@ export class FakeAgent implements AgentApi {
     },
     present: () =>
       [...this.inbox.values()].map((row) => ({ event: "present", node: row.from, ...row })),
+  };
+  readonly plan: PlanView = {
+    id: "p1",
+    status: "done",
+    steps: [{ id: "step-1", status: "ok", value: 1, started: 1, ended: 2, attempts: 1 }],
+  };
+  readonly tasks: TasksApi = {
+    actions: () => ["lamp.set", "piot.ping"],
+    call: (request) => {
+      this.#refuse();
+      this.calls.push(["call", request]);
+      return Promise.resolve({ id: "0".repeat(32), status: "complete", answers: [] });
+    },
+    start: (plan) => {
+      this.#refuse();
+      this.calls.push(["plan", plan]);
+      return Promise.resolve(this.plan);
+    },
+    plans: () => [this.plan],
+    plan: (id) => {
+      if (id !== this.plan.id) throw new AgentError(`no plan ${id}`, ExitCode.NotThere);
+      return this.plan;
+    },
+    cancel: () => Promise.resolve(this.plan),
   };
   readonly program: ProgramApi = {
     invite: (network, options) => {

@@ -12,11 +12,13 @@ import {
   Random,
   type Scheduler,
 } from "../../core/mod.ts";
-import type { MessagesApi } from "../../http/api.ts";
+import type { MessagesApi, TasksApi } from "../../http/api.ts";
 import { formatHostPort, type InterfaceInfo } from "../../net/mod.ts";
 import {
+  Actions,
   type Destination,
   type Id,
+  isPlanEnded,
   type LinkView,
   Piot,
   type PiotConfig,
@@ -32,12 +34,16 @@ import { Mailbox, type MailboxHost } from "./mailbox.ts";
 import { machineConfig, type PiotTables, readKey, whatNeedsRestart } from "./piot_config.ts";
 import { closeName } from "./rows.ts";
 import { newCounters, type PiotCounters, type PiotFigures } from "./figures.ts";
+import { CommandExecutor } from "./executor.ts";
 import { RouteEngine } from "./routes.ts";
+import { Tasks, type TasksHost } from "./tasks.ts";
 
 const PROBLEM = "piot";
 const STORE_PROBLEM = "piot:store";
 /** What could not be opened is tried again after this, in ms. */
 const TRY_AGAIN = 60_000;
+/** Calls and plans wait so long for a session with a node that can be dialled, in ms. */
+const CONNECT = 5_000;
 /** The window of the protocol (spec/piot.md §6), in bytes. */
 const WINDOW = 4 * 1_048_576;
 
@@ -57,12 +63,13 @@ export interface PiotSurroundings {
 }
 
 /** One run of the machine. */
-interface Run extends MailboxHost {
+interface Run extends MailboxHost, TasksHost {
   readonly id: Id;
   readonly store: MessageStore;
   readonly config: PiotConfig;
   readonly connections: Connections;
   readonly routes: RouteEngine;
+  readonly executor: CommandExecutor;
   /** In the scheduler. */
   readonly machines: readonly { nextWake(): number; wake(now: number): void }[];
   /** Addresses of the config that a link is held to. */
@@ -72,6 +79,7 @@ interface Run extends MailboxHost {
 /** Messages of one agent. */
 export class PiotService {
   readonly api: MessagesApi;
+  readonly tasks: TasksApi;
   readonly #around: PiotSurroundings;
   /** Those with sealed streams: in others, everybody can say that they are anybody. */
   readonly #networks: readonly PiotNetwork[];
@@ -90,6 +98,7 @@ export class PiotService {
     this.#networks = around.networks.filter(({ transport }) => transport.messages !== undefined);
     this.#mailbox = new Mailbox(around.clock, () => this.#running(), around.onFault);
     this.api = this.#mailbox;
+    this.tasks = new Tasks(() => this.#running(), this.#networks);
   }
 
   /** Begin with this config, or go on with it. Where it may not run, that is a problem and no error. */
@@ -99,6 +108,7 @@ export class PiotService {
     if (before && this.#run && tables.piot.enabled && !whatNeedsRestart(before, tables)) {
       Object.assign(this.#run.config, machineConfig(tables.piot, this.#run.config));
       this.#run.routes.configure(tables.routes);
+      this.#run.executor.configure(tables.actions);
       this.#around.scheduler.touch();
       return this.#work;
     }
@@ -213,7 +223,9 @@ export class PiotService {
         },
       });
       const seed = randomBytes(4).reduce((value, byte) => value * 256 + byte, 0);
+      const actions = new Actions({ connect: CONNECT });
       const machine: Piot = new Piot({
+        hooks: actions,
         id,
         name,
         config,
@@ -243,6 +255,15 @@ export class PiotService {
         networks: this.#around.networks,
         touched: () => scheduler.touch(),
       });
+      const executor = new CommandExecutor({
+        actions,
+        input,
+        problems,
+        onFault,
+        nameOf: (link, otherwise) => directory.nameOf(link, otherwise),
+      });
+      // Before anybody can ask.
+      executor.configure(tables.actions);
       if (piot.listen !== "none") {
         connections.listen({ host: piot.listen.host, port: piot.listen.port ?? PIOT_PORT });
       }
@@ -254,6 +275,8 @@ export class PiotService {
         directory,
         connections,
         routes,
+        actions,
+        executor,
         input,
         machines: [machine, routes],
         always: new Set(
@@ -309,7 +332,7 @@ export class PiotService {
     const run = this.#run;
     if (!run) return;
     for (const { transport } of this.#networks) transport.messages!.taker = undefined;
-    await run.routes.stop();
+    await Promise.all([run.routes.stop(), run.executor.stop()]);
     for (const one of run.machines) scheduler.remove(one);
     run.machine.stop(clock.now());
     run.machine.flush(clock.now());
@@ -448,6 +471,12 @@ export class PiotService {
         queueMicrotask(() => this.#settled(peer, link));
         break;
       }
+      case "plan":
+        if (isPlanEnded(event.plan.status)) {
+          const { id, status, reason } = event.plan;
+          log.info(`plan ${id}: ${status}${reason === undefined ? "" : ` (${reason})`}`);
+        }
+        break;
       case "sessionDown":
         log.debug(
           `messages: session with ${nameOf(event.link)} ended: ${closeName(event.code)}`,
