@@ -77,6 +77,7 @@ Deno.test("light commands load nothing of the daemon, no package and no node: mo
     "send",
     "inbox",
     "outbox",
+    "call",
     "version",
   ];
   for (const command of light) {

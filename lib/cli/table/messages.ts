@@ -57,6 +57,48 @@ export const messagesCommands: readonly Command[] = [
     load: () => import("../commands/outbox.ts"),
   },
   {
+    name: "call",
+    usage: "GROUP ACTION [ARGS] [--timeout 5s] [--mode any]",
+    summary: "have many nodes do something, and see who did",
+    details: [
+      "GROUP is names with commas between them, * for all nodes, or KEY=VALUE for the nodes whose state" +
+      " says so: agent set room=kitchen. ACTION is one of [[piot.action]] there, or piot.ping, piot.info." +
+      " ARGS is JSON where it is JSON, else text.",
+      "Exit code 0 where the mode's condition is met, 3 where those that failed could not be reached in" +
+      " time, 1 where some answered with an error. --json prints one object with all answers.",
+    ],
+    flags: [
+      { name: "timeout", value: "DURATION", help: "for all of it (30s)" },
+      {
+        name: "mode",
+        value: "MODE",
+        help: "all, any (the first ok), quorum:N (N ok), settled (never fails)",
+      },
+      { name: "hold", help: "nodes that are away get it when they are back, if that is in time" },
+    ],
+    arguments: { least: 2, most: 3, name: "GROUP and ACTION" },
+    load: () => import("../commands/call.ts"),
+  },
+  {
+    name: "plan",
+    usage: "FILE|- [--no-wait]",
+    summary: "have nodes do one thing after the other, and undo it where that fails",
+    details: [
+      "FILE is TOML or JSON: steps with do, on, args, undo, in seq or par (docs/piot.md). The agent runs" +
+      " it, also if this command ends; a plan with resume = true goes on after a crash of the agent, others" +
+      " are rolled back then.",
+      "Exit code 1 where it was rolled back, 4 where that is incomplete.",
+    ],
+    flags: [
+      { name: "no-wait", help: "start it, print its id, and end" },
+      { name: "list", help: "show the last plans" },
+      { name: "follow", value: "ID", help: "show what a plan does, until it has ended" },
+      { name: "cancel", value: "ID", help: "stop a plan and roll it back" },
+    ],
+    arguments: { least: 0, most: 1, name: "FILE" },
+    load: () => import("../commands/plan.ts"),
+  },
+  {
     name: "links known",
     usage: "",
     summary: "nodes that messages were exchanged with, or wait for",
