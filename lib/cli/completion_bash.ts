@@ -88,6 +88,7 @@ _agent() {
   cur=\${words[\${#words[@]} - 1]}
   unset "words[\${#words[@]} - 1]"
 
+  # A group may be a command too, such as links: its flags may stand there.
   local cmd='' group='' leafy='' waits='' ended=''
   for word in "\${words[@]}"; do
     if [[ -n $waits ]]; then waits=''; continue; fi
@@ -95,7 +96,7 @@ _agent() {
       --) ended=1 ;;
       --leafy) leafy=1 ;;
       --*=*) ;;
-      -*) waits=$(_agent_takes "$cmd" "$word") ;;
+      -*) waits=$(_agent_takes "\${cmd:-$group}" "$word") ;;
       *)
         [[ -z $cmd ]] || continue
         case "\${group:+$group }$word" in
@@ -110,11 +111,11 @@ _agent() {
   if [[ -n $waits ]]; then
     _agent_complete "$waits" "$cur"
   elif [[ $cur == --*=* ]]; then
-    _agent_complete "$(_agent_takes "$cmd" "\${cur%%=*}")" "\${cur#*=}"
+    _agent_complete "$(_agent_takes "\${cmd:-$group}" "\${cur%%=*}")" "\${cur#*=}"
     [[ $COMP_WORDBREAKS == *=* ]] || COMPREPLY=("\${COMPREPLY[@]/#/\${cur%%=*}=}")
     return
   elif [[ $cur == -* && -z $ended ]]; then
-    COMPREPLY=($(compgen -W "$(_agent_flags "$cmd") ${spelled(flags)}" -- "$cur"))
+    COMPREPLY=($(compgen -W "$(_agent_flags "\${cmd:-$group}") ${spelled(flags)}" -- "$cur"))
   elif [[ -n $cmd ]]; then
     _agent_complete "$(_agent_arguments "$cmd")" "$cur"
   elif [[ -n $group ]]; then

@@ -58,7 +58,7 @@ _agent() {
       --) ended=1 ;;
       --leafy) leafy=1 ;;
       --*=*) ;;
-      -*) waits=$(_agent_takes "$cmd" "$word") ;;
+      -*) waits=$(_agent_takes "\${cmd:-$group}" "$word") ;;
       *)
         [[ -z $cmd ]] || continue
         case "\${group:+$group }$word" in
@@ -73,9 +73,9 @@ _agent() {
     _agent_complete "$waits"
   elif [[ $cur == --*=* ]]; then
     compset -P '*='
-    _agent_complete "$(_agent_takes "$cmd" "\${cur%%=*}")"
+    _agent_complete "$(_agent_takes "\${cmd:-$group}" "\${cur%%=*}")"
   elif [[ $cur == -* && -z $ended ]]; then
-    case "$cmd" in
+    case "\${cmd:-$group}" in
 ${
     commands.filter(({ flags }) => flags.length > 0).map(({ name, flags }) =>
       `      ${quoted(name)}) rows=(${flagRows(flags)}) ;;`
@@ -108,10 +108,12 @@ ${
     _describe command rows
   else
     rows=(${commandRows(single)} ${
-    rowsOf(groups.map((group) => [
-      group,
-      within(group).map(({ name }) => name.slice(group.length + 1)).join(", "),
-    ]))
+    rowsOf(
+      groups.filter((group) => single.every(({ name }) => name !== group)).map((group) => [
+        group,
+        within(group).map(({ name }) => name.slice(group.length + 1)).join(", "),
+      ]),
+    )
   })
     _describe command rows
   fi
