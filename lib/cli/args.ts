@@ -11,7 +11,7 @@ import { AgentError, ExitCode } from "../core/errors.ts";
 export interface Flag {
   /** Without its hyphens. */
   readonly name: string;
-  /** One letter, for flags without a value. */
+  /** One letter. A value may follow at once or as the next argument: `-i5`, `-i 5`. */
   readonly short?: string;
   /** What stands for the value in help texts; without it the flag takes none. */
   readonly value?: string;
@@ -79,10 +79,18 @@ export async function parseArguments(
         }
       }
     } else if (argument.startsWith("-") && argument !== "-") {
-      for (const letter of argument.slice(1)) {
+      for (let at = 1; at < argument.length; at++) {
+        const letter = argument[at] as string;
         const flag = known.find(({ short }) => short === letter);
         if (flag === undefined) throw await unknownFlag(`-${letter}`, known);
-        add(flag, true);
+        if (flag.value === undefined) {
+          add(flag, true);
+          continue;
+        }
+        const next = argument.slice(at + 1) || argv[++i];
+        if (next === undefined) throw usage(`-${letter} needs a value: -${letter} ${flag.value}`);
+        add(flag, next);
+        break;
       }
     } else {
       positionals.push(argument);

@@ -14,7 +14,8 @@ export async function localClient(globals: Globals, patience?: number): Promise<
   return new Client(await socketsOf(globals), patience);
 }
 
-async function socketsOf({ config, socket }: Globals): Promise<readonly string[]> {
+/** In order of preference. */
+export async function socketsOf({ config, socket }: Globals): Promise<readonly string[]> {
   const { env } = Deno;
   const decided = socket ?? variable(env, "AGENT_SOCKET");
   const asked = config ?? (decided === undefined ? findConfig(undefined, env) : undefined);

@@ -14,6 +14,7 @@ import { joinCommands } from "./table/join.ts";
 import { installCommands } from "./table/install.ts";
 import { upgradeCommands } from "./table/upgrade.ts";
 import { houseCommands } from "./table/house.ts";
+import { ringCommands } from "./table/ring.ts";
 import type { Command } from "./table/command.ts";
 
 export type { Command };
@@ -32,7 +33,7 @@ export const globalFlags: readonly Flag[] = [
   { name: "verbose", short: "v", help: "say more; with an error, its cause" },
   { name: "quiet", short: "q", help: "say less" },
   { name: "help", short: "h", help: "help for a command" },
-  { name: "version", help: "as the command version" },
+  { name: "version", short: "V", help: "as the command version" },
 ];
 
 /** In the order in which `agent help` lists them. */
@@ -42,6 +43,7 @@ export const commands: readonly Command[] = [
   ...stateCommands,
   ...leafyCommands,
   ...messagesCommands,
+  ...ringCommands,
   ...joinCommands,
   ...installCommands,
   ...upgradeCommands,

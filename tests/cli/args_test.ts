@@ -194,3 +194,12 @@ Deno.test("[NODE:]KEY: keys, prefixes, whole nodes", () => {
   assert.ok(!isIn(tree, { key: "heating" }));
   assert.ok(!isIn({}, { node: "pi-2" }));
 });
+
+Deno.test("one letter with a value: at once, or as the next argument", async () => {
+  const flags: Flag[] = [...FLAGS, { name: "interval", short: "i", value: "TIME", help: "" }];
+  for (const argv of [["-i", "5ms"], ["-i5ms"], ["-vi5ms"], ["-vi", "5ms"]]) {
+    assert.deepEqual((await parse(argv, flags)).flags["interval"], ["5ms"], argv.join(" "));
+  }
+  assert.deepEqual((await parse(["-i", "-1"], flags)).flags["interval"], ["-1"]);
+  await refused(["-i"], "-i needs a value: -i TIME", flags);
+});
