@@ -23,6 +23,8 @@ const BENCHES: Readonly<Record<string, () => Promise<{ bench: Bench }>>> = {
   sim: () => import("./sim.ts"),
   hncp: () => import("./hncp.ts"),
   frames: () => import("./frames.ts"),
+  ring: () => import("./ring.ts"),
+  piot: () => import("./piot.ts"),
 };
 
 async function main(): Promise<number> {
