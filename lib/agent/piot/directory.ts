@@ -39,6 +39,8 @@ export interface KnownNode {
 
 export interface DirectoryOptions {
   readonly id: Id;
+  /** Of this node. */
+  readonly name: string;
   /** Only those that have sealed streams. */
   readonly networks: readonly PiotNetwork[];
   readonly clock: Clock;
@@ -176,6 +178,7 @@ export class Directory {
 
   /** The name of a node for people. */
   nameOf(id: Id | undefined, otherwise: string): string {
+    if (id === this.#options.id) return this.#options.name;
     const known = id === undefined ? undefined : this.#nodes.get(id);
     return known?.name ?? (otherwise || (id ?? ""));
   }

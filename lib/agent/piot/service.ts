@@ -211,6 +211,7 @@ export class PiotService {
       });
       const directory = new Directory({
         id,
+        name,
         networks: this.#networks,
         clock,
         problems,
