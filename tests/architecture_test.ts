@@ -71,6 +71,16 @@ Deno.test("machines import no I/O, except its types", () => {
   fine("lib/dncp/a.ts", 'import { type Conn, type Link } from "../net/mod.ts";');
 });
 
+Deno.test("the face for learners does I/O, and nobody below it knows it", () => {
+  const face = `${FACE}export * from "../learn/functions.ts";`;
+  const files = new Map([["lib/nearby/mod.ts", face], ["lib/learn/mod.ts", FACE]]);
+  deepStrictEqual(violations(files), []);
+  match(only("lib/learn/a.ts", 'import { x } from "../nearby/mod.ts";'), /^1 imports upwards/);
+  match(only("lib/nearby/a.ts", 'import { x } from "./mod.ts";'), /^1 imports upwards/);
+  match(only("lib/nearby/a.ts", 'import { x } from "../learn/mod.ts";'), /^1 imports upwards/);
+  match(only("lib/nearby/a.ts", "const f = Deno.listen;"), /^1 uses the Deno API/);
+});
+
 Deno.test("machines use no clock, timer, randomness, network, console or Deno API", () => {
   const impure = [
     "const f = Deno.readFileSync;",
