@@ -79,19 +79,26 @@ export class Mail {
     );
   }
 
-  /** What waits on these links. */
-  outbox(links: Iterable<Link>): OutboxView[] {
-    return [...links].flatMap((link) =>
-      [...link.outbox.entries()].map(({ id, header, body, created, expires, seq }) => ({
-        link: link.handle,
-        id,
-        header: decodeHeader(header),
-        body,
-        created,
-        expires,
-        state: seq === undefined ? "held" : "sent",
-      }))
-    );
+  /** What waits on these links, the first `most` of each. */
+  outbox(links: Iterable<Link>, most: number): OutboxView[] {
+    const all: OutboxView[] = [];
+    for (const link of links) {
+      let count = 0;
+      for (const { id, header, body, created, expires, seq } of link.outbox.entries()) {
+        if (++count > most) break;
+        const state = seq === undefined ? "held" : "sent";
+        all.push({
+          link: link.handle,
+          id,
+          header: decodeHeader(header),
+          body,
+          created,
+          expires,
+          state,
+        });
+      }
+    }
+    return all;
   }
 
   /** The first `most` messages that nobody has taken yet, in the order in which they came. */

@@ -151,10 +151,11 @@ export class Piot implements Machine {
     return this.#acquaintances.expect(to as Exclude<Destination, { link: number }>);
   }
 
-  /** What waits, of one link or all. */
-  outbox(handle?: number): OutboxView[] {
+  /** What waits, of one link or all; the first `most` of each. */
+  outbox(handle?: number, most = Infinity): OutboxView[] {
     return this.#mail.outbox(
       handle === undefined ? this.#links.all() : [this.#acquaintances.link(handle)],
+      most,
     );
   }
 

@@ -209,9 +209,7 @@ export class Mailbox implements MessagesApi {
     const links = machine.links().filter(({ waiting }) => waiting > 0);
     return {
       waiting: links.flatMap((link) =>
-        machine.outbox(link.link).slice(0, MOST_SHOWN).map((entry) =>
-          outboxRow(entry, this.#nameOf(link))
-        )
+        machine.outbox(link.link, MOST_SHOWN).map((entry) => outboxRow(entry, this.#nameOf(link)))
       ),
       messages: links.reduce((sum, { waiting }) => sum + waiting, 0),
       bytes: links.reduce((sum, { waitingBytes }) => sum + waitingBytes, 0),
