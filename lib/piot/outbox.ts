@@ -70,6 +70,8 @@ export class Outbox {
   #lastId = 0;
   #bytes = 0;
   #messages = 0;
+  /** No held entry expires before. */
+  #expiresFrom = 0;
   /** The next number to transmit in this session. */
   #cursor = 1;
   #flying = 0;
@@ -141,6 +143,7 @@ export class Outbox {
     const id = kept ?? orderedId(this.#origin, ++this.#lastId);
     const entry: Entry = { ...message, id, at: this.#next++, seq: undefined, mismatches: 0 };
     this.#held.set(entry.at, entry);
+    this.#expiresFrom = Math.min(this.#expiresFrom, entry.expires);
     this.#count(entry, 1);
     this.#turn.put(keys.entry(this.#link, entry.at), entryRecord.encode({ ...message, id }));
     return id;
@@ -155,7 +158,13 @@ export class Outbox {
 
   /** Drops held messages whose time is over. */
   expire(wall: number): Entry[] {
-    const expired = [...this.#held.values()].filter(({ expires }) => expires <= wall);
+    if (wall < this.#expiresFrom) return [];
+    const expired: Entry[] = [];
+    this.#expiresFrom = Infinity;
+    for (const entry of this.#held.values()) {
+      if (entry.expires <= wall) expired.push(entry);
+      else this.#expiresFrom = Math.min(this.#expiresFrom, entry.expires);
+    }
     for (const entry of expired) this.#removeHeld(entry);
     return expired;
   }
@@ -202,6 +211,7 @@ export class Outbox {
       const all = [...this.entries()];
       this.#sent.clear();
       this.#held = new Map();
+      this.#expiresFrom = 0;
       this.#epoch = newEpoch;
       this.#lastSeq = 0;
       this.#cursor = 1;
