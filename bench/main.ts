@@ -14,6 +14,7 @@ import { Report } from "./harness/report.ts";
 
 const BENCHES: Readonly<Record<string, () => Promise<{ bench: Bench }>>> = {
   wire: () => import("./wire.ts"),
+  lsoe: () => import("./lsoe.ts"),
   lsoe_checksum: () => import("./lsoe_checksum.ts"),
   leafy: () => import("./leafy.ts"),
   hop: () => import("./hop.ts"),

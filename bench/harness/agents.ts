@@ -21,6 +21,8 @@ export interface AgentOptions {
   readonly port?: number;
   /** UDP port for multicast on loopback; none without. */
   readonly multicastPort?: number;
+  /** Further lines of its config file. */
+  readonly config?: string;
 }
 
 /** A folder, a key and a bundle that several agents share: one network. */
@@ -56,8 +58,9 @@ export class Agents {
   start(options: AgentOptions): RunningAgent {
     const { name, connect = [], port = 0, multicastPort } = options;
     const config = `${this.folder}/${name}.toml`;
+    const further = options.config ?? "";
     const udp = multicastPort === undefined ? "" : `port = ${multicastPort}\n`;
-    Deno.writeTextFileSync(config, `[[network]]\n${udp}`);
+    Deno.writeTextFileSync(config, `[[network]]\n${udp}${further}`);
     const socket = `${this.folder}/${name}.sock`;
     const stateDir = `${this.folder}/${name}`;
     const child = this.#context.spawn(this.launcher, {
@@ -162,11 +165,12 @@ export class LocalApi {
     await this.text(`/v1/state/${key}${query}`, "PUT", JSON.stringify(value));
   }
 
-  async text(path: string, method = "GET", body?: string): Promise<string> {
+  async text(path: string, method = "GET", body?: string, type?: string): Promise<string> {
     const response = await fetch(`${BASE}${path}`, {
       method,
       client: this.#client,
       ...(body !== undefined && { body }),
+      ...(type !== undefined && { headers: { "content-type": type } }),
     });
     const text = await response.text();
     if (!response.ok) throw new CannotMeasure(`an agent answers ${response.status}: ${text}`);
