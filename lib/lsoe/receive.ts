@@ -43,6 +43,11 @@ export function receivePdu(core: Core, now: number, port: Port, peer: Mac, pdu: 
   session?.heard(now);
   switch (pdu.type) {
     case PduType.Hello:
+      // A peer who started anew has no session to keep alive, and opens one when he hears this: now,
+      // and not with the next beat. To any other it is a sign of life.
+      if (session?.open) session.keepAlive();
+      else (session ?? core.create(now, port, peer))?.openIfNeeded(now);
+      return;
     case PduType.KeepAlive:
       (session ?? core.create(now, port, peer))?.openIfNeeded(now);
       return;

@@ -237,9 +237,14 @@ export class Session implements Timed {
     this.#view = undefined;
     this.#lastSign = now;
     for (const type of ENCAPSULATION_TYPES) this.announce(now, type);
-    this.#core.send(this.port, this.peer, KEEPALIVE);
+    this.keepAlive();
     const { keepaliveSendInterval } = this.#core.config;
     this.#keepaliveAt = keepaliveSendInterval > 0 ? now + keepaliveSendInterval : Infinity;
+  }
+
+  /** A KEEPALIVE, beside those of the beat. */
+  keepAlive(): void {
+    this.#core.send(this.port, this.peer, KEEPALIVE);
   }
 
   /** Send what the interface announces now. */
@@ -309,7 +314,7 @@ export class Session implements Timed {
       this.openIfNeeded(now);
     }
     if (this.#keepaliveAt <= now) {
-      this.#core.send(this.port, this.peer, KEEPALIVE);
+      this.keepAlive();
       this.#keepaliveAt += config.keepaliveSendInterval;
       // After a long sleep one is enough.
       if (this.#keepaliveAt <= now) this.#keepaliveAt = now + config.keepaliveSendInterval;

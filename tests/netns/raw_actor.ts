@@ -8,6 +8,8 @@
  * - `raw_actor.ts relay A B LOSS SEED`: carries every frame between two interfaces, but loses each
  *   with the probability LOSS. It tells how many it carried and lost when stdin ends.
  *
+ * - `raw_actor.ts watch INTERFACE ETHERTYPE`: tells what goes over the interface either way, and when.
+ *
  * @module
  */
 import { libc } from "../../ffi/libc.ts";
@@ -35,13 +37,13 @@ function say(value: unknown): void {
 }
 
 /** A socket for whole frames of this EtherType on this interface. */
-function open(name: string, ethertype: number): number {
+function open(name: string, ethertype: number, ignoreOutgoing = 1): number {
   const index = Number(Deno.readTextFileSync(`/sys/class/net/${name}/ifindex`));
   const fd = c.socket(Sys.AF_PACKET, Sys.SOCK_RAW | Sys.SOCK_NONBLOCK | Sys.SOCK_CLOEXEC, 0);
   if (fd < 0) throw new Error(`socket: ${fd}`);
   const on = Int32Array.of(4 * 1_024 * 1_024);
   c.setsockopt(fd, Sys.SOL_SOCKET, Sys.SO_RCVBUFFORCE, on);
-  c.setsockopt(fd, Sys.SOL_PACKET, PACKET_IGNORE_OUTGOING, Int32Array.of(1));
+  c.setsockopt(fd, Sys.SOL_PACKET, PACKET_IGNORE_OUTGOING, Int32Array.of(ignoreOutgoing));
   const all = new DataView(new ArrayBuffer(Layouts.packet_mreq.size));
   all.setInt32(0, index, true);
   all.setUint16(4, PACKET_MR_PROMISC, true);
@@ -116,8 +118,19 @@ async function relay(a: string, b: string, loss: number, seed: number): Promise<
   for await (const _ of lines()) say({ carried, lost });
 }
 
+async function watch(name: string, ethertype: number): Promise<void> {
+  // Only a socket for all EtherTypes is told what goes out.
+  listen(open(name, ETH_P_ALL, 0), (frame) => {
+    if (frame[12] !== ethertype >> 8 || frame[13] !== (ethertype & 255)) return;
+    say({ heard: frame.toHex(), at: performance.timeOrigin + performance.now() });
+  });
+  say({ ready: true });
+  for await (const _ of lines());
+}
+
 const [what, ...words] = Deno.args;
 if (what === "speak") await speak(words[0]!, Number(words[1]));
+else if (what === "watch") await watch(words[0]!, Number(words[1]));
 else await relay(words[0]!, words[1]!, Number(words[2]), Number(words[3]));
 // The test has gone.
 Deno.exit(0);

@@ -9,6 +9,8 @@ interface Line {
   readonly ready?: true;
   /** A whole frame in hexadecimal. */
   readonly heard?: string;
+  /** Of a watcher: when, in ms since 1970. */
+  readonly at?: number;
   readonly taken?: number;
   readonly carried?: number;
   readonly lost?: number;
@@ -29,6 +31,11 @@ export class Raw {
   /** A station on this interface, which may take any address for its own. */
   static speak(node: Node, name: string, ethertype = 0x88b5): Promise<Raw> {
     return Raw.#start(node, ["speak", name, String(ethertype)]);
+  }
+
+  /** Tells what goes over an interface either way. */
+  static watch(node: Node, name: string, ethertype = 0x88b5): Promise<Raw> {
+    return Raw.#start(node, ["watch", name, String(ethertype)]);
   }
 
   /** Joins two interfaces into one cable that loses frames. */

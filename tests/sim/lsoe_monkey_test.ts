@@ -17,6 +17,9 @@ const PLAY = 90_000;
  */
 const CALM = 75_000;
 
+/** How long an agent takes to start again, in virtual ms: longer than any frame takes. */
+const START = 12;
+
 function world(seed: number) {
   const wires = new Wires({ seed });
   const bridge = wires.bridge({ groupForwardMask: 0x4000 });
@@ -58,6 +61,8 @@ function mischief({ wires, bridge, cable, nodes, ends }: World): void {
       break;
     case 2:
       if (node.running) node.stop();
+      // No program starts so fast that frames of the one before are still on their way.
+      wires.run(wires.now + START);
       node.start();
       break;
     case 3:
