@@ -105,7 +105,7 @@ export class NodePlaces extends FixedPlaces {
     const at = told?.port ?? port;
     // Where DNCP meets it: with a link-local address this is the only one that leads there.
     const seen = machine.peers().filter((peer) => nodes.includes(peer.node))
-      .flatMap(({ address }) => hostOf(address));
+      .flatMap(({ address, endpointName }) => hostOf(address, endpointName));
     return [...(told?.addresses ?? []), ...seen].map((host) => ({ host, port: at }));
   }
 
@@ -139,9 +139,11 @@ function readPlace(value: Value): { port: number; addresses: string[] } | undefi
   };
 }
 
-/** The host of `HOST:PORT` or `[HOST]:PORT`. */
-function hostOf(address: string): string[] {
+/** The host of `HOST:PORT` or `[HOST]:PORT`, a link-local one with the interface that it was met on. */
+function hostOf(address: string, endpoint: string): string[] {
   const [, six, four] = /^(?:\[([^\]]+)\]|([^:]+)):\d+$/.exec(address) ?? [];
-  const host = six ?? four;
-  return host === undefined ? [] : [host];
+  const host = six ?? four ?? address;
+  if (!isLinkLocal6(host) || host.includes("%")) return [host];
+  // A stream that was taken does not tell.
+  return [`${host}%${endpoint}`];
 }

@@ -5,7 +5,7 @@
  */
 import { strictEqual } from "node:assert/strict";
 import type { RingView } from "../../lib/http/api.ts";
-import { type Child, Place, type Spawn, until } from "./harness.ts";
+import { type Child, type Place, type Spawn, until } from "./harness.ts";
 
 /** Where a server runs. */
 export interface Site {

@@ -1,5 +1,5 @@
 /** The ring as processes on loopback. */
-import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
+import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import type { RingView } from "../../lib/http/api.ts";
 import { Place, until } from "./harness.ts";
 import { checkKilled, freeSites, RingServers } from "./ring_servers.ts";

@@ -110,9 +110,9 @@ async function targetsOf(call: Call, configured: readonly RingMember[]): Promise
   if (specific !== undefined && hasFlag(call, "round-robin")) {
     throw usage("--round-robin and --specific-host do not go together");
   }
-  const known = specific === undefined || members.some(({ name }) => name === specific)
+  const known = specific === undefined
     ? await whereMembersAre(call, members)
-    : [];
+    : await perhapsMembers(call, members, specific);
   const all = port === undefined ? known : known.map(({ name, addresses }) => ({
     name,
     addresses: addresses.map(({ host }) => ({ host, port })),
@@ -126,6 +126,22 @@ async function targetsOf(call: Call, configured: readonly RingMember[]): Promise
   }
   const address = { host: place.host, port: place.port ?? port ?? RING_PORT };
   return [{ name: specific, addresses: [address] }];
+}
+
+/** Of a word that may be a member's name. Nobody who names a host has to have a ring here. */
+async function perhapsMembers(
+  call: Call,
+  members: readonly RingMember[],
+  word: string,
+): Promise<Target[]> {
+  const isMember = members.some(({ name }) => name === word);
+  if (!isMember && (members.length > 0 || /[.:]/.test(word))) return [];
+  try {
+    return await whereMembersAre(call, members);
+  } catch (error) {
+    if (isMember || !(error instanceof AgentError)) throw error;
+    return [];
+  }
 }
 
 async function whereMembersAre(call: Call, members: readonly RingMember[]): Promise<Target[]> {
