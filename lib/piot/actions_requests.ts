@@ -135,7 +135,6 @@ export class Requests {
     }
     try {
       const window = this.#connectWindow(now, to, options);
-      const ttl = Number.isFinite(window) ? window : options.ttl ?? timeout;
       const { link, id } = node.send(now, to, {
         header: {
           kind: MessageKind.Request,
@@ -148,7 +147,7 @@ export class Requests {
           ...(nesting !== undefined && nesting > 0 && { nesting }),
         },
         body,
-        ttl,
+        ttl: options.ttl ?? timeout,
         hold: Number.isFinite(window) || (options.hold ?? true),
       });
       this.#layer.own.add(id);
@@ -324,7 +323,7 @@ export class Requests {
       waiting.connectBy = Infinity;
       return;
     }
-    const [status, value] = outcomeOf(how, waiting.connectBy < Infinity, detail);
+    const [status, value] = outcomeOf(how, detail);
     this.#end(now, waiting, { status, value });
   }
 
@@ -415,11 +414,9 @@ export class Requests {
 /** What the loss of its message means for a request. */
 function outcomeOf(
   how: "refused" | DropReason,
-  connecting: boolean,
   detail: string | undefined,
 ): [number, string] {
   if (how === "refused") return [Status.Refused, detail ?? "refused"];
   if (how === "clean-slate") return [Status.Reset, "the session began anew"];
-  if (connecting && how === "expired") return [Status.Unreachable, "not connected in time"];
   return [Status.Dropped, `the request was not delivered: ${how}`];
 }

@@ -45,8 +45,15 @@ export class Orchestrator {
         this.#ended.set(id, result);
         continue;
       }
-      const run = this.#make(now, id, parsePlan(source), state, steps, 0);
-      later((now) => run.recover(now));
+      try {
+        const run = this.#make(now, id, parsePlan(source), state, steps, 0);
+        later((now) => run.recover(now));
+      } catch (error) {
+        if (!(error instanceof AgentError)) throw error;
+        // Written by another version, perhaps: that one may still roll it back.
+        const text = `plan "${id}" is left as it is: ${error.message}`;
+        node.event({ kind: "problem", text });
+      }
     }
     for (const [id, listener] of [...this.#listeners]) {
       if (this.#runs.has(id)) continue;

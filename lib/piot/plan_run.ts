@@ -139,7 +139,7 @@ export class PlanRun {
 
   get nextWake(): number {
     const limit = this.#state.phase === "running" ? this.#deadline : Infinity;
-    return Math.min(limit, ...this.#retries.values());
+    return this.#queries ? limit : Math.min(limit, ...this.#retries.values());
   }
 
   wake(now: number): void {

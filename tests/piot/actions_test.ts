@@ -203,6 +203,22 @@ Deno.test("hold false: unreachable at once, or after the time to connect", () =>
   assert.deepEqual(statusOf(nobody), [Status.Unreachable]);
 });
 
+Deno.test("what was transmitted does not end as unreachable", () => {
+  const { world, a, b } = pair(25);
+  world.reachable(a.node, b.node, false);
+  world.run(1_000);
+  const asked = a.ask("b", "echo", 1, { hold: false, connect: 20_000, timeout: 60_000 });
+  world.reachable(a.node, b.node, true);
+  const isSent = () => a.node.piot?.outbox()[0]?.state === "sent";
+  assert.ok(world.until(isSent, 20_000, 0.1));
+  world.reachable(a.node, b.node, false);
+  world.run(30_000);
+  assert.deepEqual(statusOf(asked), []);
+  world.reachable(a.node, b.node, true);
+  world.run(30_000);
+  assert.deepEqual(statusOf(asked), [Status.Ok]);
+});
+
 Deno.test("a request for a name that nobody has met is held until its node appears", () => {
   const world = new World(16);
   const a = new Worker(world, "a");

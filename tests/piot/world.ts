@@ -114,6 +114,7 @@ export class Node {
     const { world } = this;
     const random = world.random.fork();
     this.#starts++;
+    this.#wakeAt = Infinity;
     this.piot = new Piot({
       id: this.#id,
       name: this.name,
