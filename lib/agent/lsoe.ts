@@ -38,6 +38,7 @@ import type { Network } from "./network.ts";
 import type { Problems } from "./problems.ts";
 
 const PROBLEM = "lsoe";
+const NO_INTERFACE = "lsoe:interfaces";
 /** A socket that could not be had is tried again after this, in ms. */
 const TRY_AGAIN = 60_000;
 /** At the end the last reports may take this long, in ms. */
@@ -132,7 +133,7 @@ export class LsoeService {
   followInterfaces(all: readonly InterfaceInfo[]): void {
     const { machine, publisher, table } = this.#run ?? {};
     if (!machine || !table) return;
-    this.#chosen = chooseInterfaces(table, all);
+    this.#choose(table, all);
     this.#feed((now) => machine.setInterfaces(now, all));
     publisher?.changed();
   }
@@ -205,7 +206,7 @@ export class LsoeService {
       return;
     }
     const all = interfaces();
-    this.#chosen = chooseInterfaces(table, all);
+    this.#choose(table, all);
     const localId = this.#localId(table, all);
     const url = table["report-rfc7752-url"];
     const reporter = url === undefined
@@ -249,6 +250,7 @@ export class LsoeService {
     this.#tryAt = Infinity;
     this.#refusal = undefined;
     this.#around.problems.clear(PROBLEM);
+    this.#around.problems.clear(NO_INTERFACE);
     const run = this.#run;
     if (run === undefined) return;
     const { scheduler } = this.#around;
@@ -282,6 +284,24 @@ export class LsoeService {
     problems.note(PROBLEM, this.#refusal.message, { lasts: true });
     this.#tryAt = clock.now() + TRY_AGAIN;
     scheduler.touch();
+  }
+
+  /** Where there is Ethernet and none of it is meant, nobody would find out why nothing happens. */
+  #choose(table: LsoeTable, all: readonly InterfaceInfo[]): void {
+    const { problems } = this.#around;
+    this.#chosen = chooseInterfaces(table, all);
+    const could = all.filter(({ ethernet, loopback }) => ethernet && !loopback);
+    if (could.length === 0 || could.some(({ name }) => this.#chosen.speaking.has(name))) {
+      problems.clear(NO_INTERFACE);
+      return;
+    }
+    const names = could.slice(0, 4).map(({ name }) => name).join(", ");
+    problems.note(
+      NO_INTERFACE,
+      `LSOE speaks on no interface: "interfaces" in [lsoe] means none of those that are here (${names}` +
+        `${could.length > 4 ? ", …" : ""}); name one there`,
+      { lasts: true },
+    );
   }
 
   #localId(table: LsoeTable, all: readonly InterfaceInfo[]): Uint8Array {

@@ -52,8 +52,13 @@ netnsTest(
     await opened([b], "veth0");
     await rename("veth9", "lan");
     await until("a has no session", async () => (await sessionsOf(a)).length === 0);
+    // That the patterns mean nothing that is here is worth a word, while it lasts.
+    const speechless = async () =>
+      (await a.status()).problems.filter((each) => /speaks on no interface: .*\(lan\)/.test(each));
+    strictEqual((await speechless()).length, 1);
     await rename("lan", "veth0");
     await opened([a, b], "veth0");
+    deepStrictEqual(await speechless(), []);
   },
 );
 
