@@ -20,6 +20,9 @@ export interface Ground {
 /** Time that what waits to be written gets at the end, in ms. */
 export const LINGER = 1_000;
 
+/** The longest that a program which publishes without a pause waits for the network, in ms. */
+const MOMENT = 10;
+
 export class Carried<S extends ZmtpSocket> {
   readonly socket: S;
   readonly #ground: Ground;
@@ -72,7 +75,7 @@ export class Carried<S extends ZmtpSocket> {
   /** Leaves the network the time to send: until one connection has taken all, or for a moment. */
   async outputTurn(): Promise<void> {
     let timer: ReturnType<typeof setTimeout> | undefined;
-    const moment = new Promise<void>((done) => timer = setTimeout(done, 1));
+    const moment = new Promise<void>((done) => timer = setTimeout(done, MOMENT));
     await Promise.race([this.#links.written(), moment]);
     clearTimeout(timer);
   }

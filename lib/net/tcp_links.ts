@@ -37,12 +37,16 @@ const SMALL = 4_096;
 const LARGE = 65_536;
 /** A buffer with less room than this is not read into any more. */
 const LEAST = 1_024;
+/** A connection that took nothing for this long is waited for no more, in ms. */
+const STUCK = 1_000;
 /** Where no connection can be accepted (too many open files), the next try, in ms. */
 const ACCEPT_AGAIN = 100;
 
 interface Carrier {
   readonly conn: Deno.TcpConn;
   writing: boolean;
+  /** When the last write began. */
+  writingSince: number;
   written: Promise<void>;
   /** Ends a pause of reading. */
   resume: (() => void) | undefined;
@@ -93,14 +97,19 @@ export class TcpLinks {
     const carrier = this.#carriers.get(link);
     if (!carrier || carrier.writing) return;
     carrier.writing = true;
+    carrier.writingSince = this.#options.now();
     carrier.written = Promise.resolve().then(() => this.#write(link, carrier));
   }
 
-  /** Resolves when one of the connections that are being written to has taken all. */
+  /**
+   * Resolves when one of the connections that are being written to has taken all; at once where
+   * there is none but such as have taken nothing for long.
+   */
   written(): Promise<void> {
     const writing: Promise<void>[] = [];
+    const stuck = this.#options.now() - STUCK;
     for (const carrier of this.#carriers.values()) {
-      if (carrier.writing) writing.push(carrier.written);
+      if (carrier.writing && carrier.writingSince > stuck) writing.push(carrier.written);
     }
     return writing.length > 0 ? Promise.race(writing) : Promise.resolve();
   }
@@ -163,6 +172,7 @@ export class TcpLinks {
     const carrier: Carrier = {
       conn,
       writing: false,
+      writingSince: 0,
       written: Promise.resolve(),
       resume: undefined,
       closed: false,
@@ -206,6 +216,7 @@ export class TcpLinks {
       for (;;) {
         const bytes = carrier.closed ? undefined : this.#machine.takeOutput(link);
         if (!bytes) break;
+        carrier.writingSince = this.#options.now();
         await writeAll(carrier.conn, bytes);
       }
       carrier.writing = false;

@@ -57,7 +57,7 @@ export class BroadcastPort {
     this.#options = options;
     const hostname = options.host ?? "0.0.0.0";
     this.#socket = Deno.listenDatagram({ transport: "udp", hostname, port: options.port });
-    if (options.background) unref(this.#socket);
+    if (options.background) keepAlive(this.#socket, false);
     this.#loop = this.#receive();
   }
 
@@ -95,6 +95,8 @@ export class BroadcastPort {
   async close(): Promise<void> {
     if (!this.#closed) {
       this.#closed = true;
+      // Whoever waits for this end is to see it, also where nothing else is left.
+      keepAlive(this.#socket, true);
       this.#socket.close();
       for (const socket of this.#senders.values()) socket.close();
     }
@@ -156,7 +158,8 @@ export function localIp4(): string[] {
   );
 }
 
-/** The types of the runtime do not know it yet. */
-function unref(socket: Deno.DatagramConn): void {
-  (socket as { unref?: () => void }).unref?.();
+/** Whether it keeps the program running. The types of the runtime do not know it yet. */
+function keepAlive(socket: Deno.DatagramConn, yes: boolean): void {
+  const { ref, unref } = socket as { ref?: () => void; unref?: () => void };
+  (yes ? ref : unref)?.call(socket);
 }
