@@ -225,11 +225,15 @@ computerTest("learn: who speaks nonsense, or says nothing, harms nobody", async 
   const port = Number(here!.split(":")[1]);
   strictEqual(await server.waitForMessageFrom(here!, 0), null);
   const waiting = server.waitForMessageFrom(here!, WAIT);
+  const silent: Deno.Conn[] = [];
   for (const to of [port, computer.options.rpcPort!]) {
     for (const nonsense of ["", "GET / HTTP/1.1\r\n\r\n", "\xff".repeat(1000)]) {
       const conn = await Deno.connect({ hostname: "127.0.0.1", port: to });
       await conn.write(new TextEncoder().encode(nonsense));
-      if (nonsense === "") continue;
+      if (nonsense === "") {
+        silent.push(conn);
+        continue;
+      }
       // Closed by the other side.
       await conn.read(new Uint8Array(100)).catch(() => null);
       conn.close();
@@ -239,6 +243,7 @@ computerTest("learn: who speaks nonsense, or says nothing, harms nobody", async 
   strictEqual(await waiting, "still here?");
   await server.sendReplyTo(here!, "yes");
   strictEqual(await asked, "yes");
+  silent.forEach((conn) => conn.close());
 });
 
 Deno.test("learn: an advertised service without a host listens at all addresses", async () => {
