@@ -147,7 +147,7 @@ export class Requests {
           ...(nesting !== undefined && nesting > 0 && { nesting }),
         },
         body,
-        ttl: options.ttl ?? timeout,
+        ttl: Math.round(options.ttl ?? timeout),
         hold: Number.isFinite(window) || (options.hold ?? true),
       });
       this.#layer.own.add(id);
