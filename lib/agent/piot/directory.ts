@@ -19,7 +19,14 @@ import { interfaceMatcher } from "../config.ts";
 import { reachableAddresses } from "../invite_code.ts";
 import type { Network } from "../network.ts";
 import type { Problems } from "../problems.ts";
-import { addressesOf, entryValue, PIOT_KEY, type PiotEntry, readEntry } from "./entry.ts";
+import {
+  addressesOf,
+  entryValue,
+  hostToken,
+  isLoopbackAddress,
+  PIOT_KEY,
+  readEntry,
+} from "./entry.ts";
 
 /** A network, as far as it matters here. */
 export type PiotNetwork =
@@ -67,6 +74,7 @@ export class Directory {
   readonly #unsubscribe: (() => void)[] = [];
   readonly #calls = new Set<Id>();
   readonly #ownIds: readonly string[];
+  readonly #host = hostToken();
   #looking = false;
 
   constructor(options: DirectoryOptions) {
@@ -121,7 +129,10 @@ export class Directory {
     const { id, networks, clock, problems, touched } = this.#options;
     for (const [i, network] of networks.entries()) {
       const key = `${network.config.name}:piot`;
-      const value = entryValue({ id, at: this.#ownAddresses(network), calls: [...this.#calls] });
+      const at = this.#ownAddresses(network);
+      const local = at.some((one) => isLoopbackAddress(parseHostPort(one, 0).host));
+      const host = local ? this.#host : undefined;
+      const value = entryValue({ id, at, host, calls: [...this.#calls] });
       const before = this.#published[i];
       if (before !== undefined && jsonEqual(before, value)) continue;
       try {
@@ -214,7 +225,7 @@ export class Directory {
   #candidates({ machine, view }: PiotNetwork, node: string): HostPort[] {
     const [published] = view.get({ nodes: [node], keys: [PIOT_KEY] });
     const entry = readEntry(published?.entries[0]?.value);
-    const told = entry === undefined ? [] : addressesOf(entry);
+    const told = entry === undefined ? [] : addressesOf(entry, this.#host);
     const near = machine.peers().filter((peer) => peer.node === node).flatMap(({ address }) => {
       const { host } = parseHostPort(address, 0);
       return told.slice(0, 1).map(({ port }) => ({ host, port }));
@@ -279,7 +290,7 @@ export class Directory {
           name: before?.name ?? name,
           addresses: [
             ...before?.addresses ?? [],
-            ...(isDialled(entry) ? [`@${config.name}/${node}`] : []),
+            ...(addressesOf(entry, this.#host).length > 0 ? [`@${config.name}/${node}`] : []),
           ],
           calls: before?.calls === true || entry.calls.includes(id),
         });
@@ -292,10 +303,6 @@ export class Directory {
       if (before === undefined || !sameNode(before, node)) onNode(node);
     }
   }
-}
-
-function isDialled(entry: PiotEntry): boolean {
-  return addressesOf(entry).length > 0;
 }
 
 function sameNode(a: KnownNode, b: KnownNode): boolean {

@@ -50,6 +50,8 @@ export class CommandExecutor {
   /** The actions are these now; what runs goes on. */
   configure(tables: readonly ActionTable[]): void {
     const { actions } = this.#options;
+    const same = JSON.stringify(tables) === JSON.stringify(this.#lanes.map(({ table }) => table));
+    if (same) return;
     for (const { table: { name = "" } } of this.#lanes) actions.unregister(name);
     this.#lanes = tables.map((table) => ({ table, waiting: [], running: 0 }));
     for (const lane of this.#lanes) actions.register(lane.table.name ?? "", this.#handler(lane));

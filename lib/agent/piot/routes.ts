@@ -72,13 +72,17 @@ export class RouteEngine {
   readonly #passed = new Set<string>();
   readonly #running = new Set<Promise<void>>();
   #abort = new AbortController();
+  #configured = false;
 
   constructor(options: RouteOptions) {
     this.#options = options;
   }
 
-  /** The routes are these now. Programs that run go on to their end. */
+  /** The routes are these now. Where that is a change, what runs is ended, and begins anew. */
   configure(routes: readonly RouteTable[]): void {
+    const same = JSON.stringify(routes) === JSON.stringify(this.#lanes.map(({ table }) => table));
+    if (same && this.#configured) return;
+    this.#configured = true;
     this.#claimed.clear();
     this.#givenUp.clear();
     this.#abort.abort();
