@@ -62,7 +62,7 @@ export class Relay {
     const hops = (header.hops ?? 0) + 1;
     if (hops > MOST_HOPS) throw refuse(`it was passed on ${MOST_HOPS} times`);
     const origin = header.origin ?? message.peer;
-    if (link?.peer === origin) throw refuse("it comes from there");
+    if (link?.peer === origin || to === message.link) throw refuse("it comes from there");
     const original = header.original ?? message.id;
     // By channel: a message may go to several, but to none of them again.
     const mark = `${original} ${to}`;
