@@ -134,6 +134,7 @@ netnsTest(
     await two.set({ door: 1 });
     const all = { "one:heating/target": 21.5, "two:door": 1 };
     await values(one, all, "one sees all");
+    await values(two, all, "two sees all");
     Deno.writeTextFileSync(`${place.dir}/leaf.toml`, toml());
     const leaf = (...args: string[]) =>
       place.start(["--config", `${place.dir}/leaf.toml`, "--leafy", ...args], {

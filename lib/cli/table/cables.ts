@@ -12,7 +12,7 @@ export const cablesCommands: readonly Command[] = [
     summary: "which cable leads where, in the whole network",
     details: [
       "By node: interface and addresses, the cable, and what is at its other end. A cable that only" +
-      " one end reports is drawn as ─?─. In brackets: the LSOE id of an end that is no node here.",
+      " one end reports is drawn with a question mark. In brackets: the LSOE id of an end that is no node here.",
     ],
     flags: [
       { name: "tree", help: "as a tree from this node" },
