@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { ByteWriter, fromHex, WireError } from "../wire/bytes.ts";
+import { ByteWriter, WireError } from "../wire/bytes.ts";
 import { Major, writeCborHead, writeCborText } from "../wire/cbor.ts";
 import { type Item, OtherItem } from "../wire/cbor_items.ts";
 
@@ -57,7 +57,10 @@ function hex(length: number): Kind<string> {
   return {
     what: `${length} octets`,
     read: (item) => item instanceof Uint8Array && item.length === length ? item.toHex() : undefined,
-    write: (writer, value) => octets.write(writer, fromHex(value)),
+    write(writer, value) {
+      writeCborHead(writer, Major.Bytes, value.length >>> 1);
+      writer.hex(value);
+    },
   };
 }
 
@@ -166,17 +169,46 @@ export type ValuesOf<F> =
       Optional<infer T> ? T : never;
   };
 
+/** A row of a table, with its name. */
+interface NamedRow {
+  readonly name: string;
+  readonly key: number;
+  readonly kind: Kind<unknown>;
+  readonly optional: boolean;
+}
+
+const tables = new WeakMap<Fields, readonly NamedRow[]>();
+
+/** The rows of a table; every message goes through several. */
+function rowsOf(fields: Fields): readonly NamedRow[] {
+  let rows = tables.get(fields);
+  if (!rows) {
+    rows = Object.entries(fields).map(([name, { key, kind, optional }]) => ({
+      name,
+      key,
+      kind: kind as Kind<unknown>,
+      optional,
+    }));
+    tables.set(fields, rows);
+  }
+  return rows;
+}
+
 /** Appends the map of a table's values. `undefined` stands for an absent field. */
 export function writeFields(
   writer: ByteWriter,
   fields: Fields,
   values: Readonly<Record<string, unknown>>,
 ): void {
-  const present = Object.entries(fields).filter(([name]) => values[name] !== undefined);
-  writeCborHead(writer, Major.Map, present.length);
-  for (const [name, { key, kind }] of present) {
+  const rows = rowsOf(fields);
+  let present = 0;
+  for (const { name } of rows) if (values[name] !== undefined) present++;
+  writeCborHead(writer, Major.Map, present);
+  for (const { name, key, kind } of rows) {
+    const value = values[name];
+    if (value === undefined) continue;
     writeCborHead(writer, Major.Unsigned, key);
-    (kind as Kind<unknown>).write(writer, values[name]);
+    kind.write(writer, value);
   }
 }
 
@@ -194,7 +226,7 @@ export function readFields<F extends Fields>(
 ): ValuesOf<F> {
   if (!(item instanceof Map)) throw new WireError(`${what} without a map of fields`, offset);
   const values: Record<string, unknown> = {};
-  for (const [name, { key, kind, optional }] of Object.entries(fields)) {
+  for (const { name, key, kind, optional } of rowsOf(fields)) {
     const field = item.get(key);
     if (field === undefined) {
       if (optional) continue;

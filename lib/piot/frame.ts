@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { ByteWriter, readU32, WireError } from "../wire/bytes.ts";
+import { ByteWriter, readU32, WireError, writeU32 } from "../wire/bytes.ts";
 import { Major, writeCborHead } from "../wire/cbor.ts";
 import { readCborItem } from "../wire/cbor_items.ts";
 import {
@@ -150,15 +150,18 @@ const byType = new Map<number, FrameName>(
 /** Unknown types up to here are an error, above they are passed over. */
 const LAST_STRICT = 15;
 
+/** One for all: frames are written one after the other. */
+const scratch = new ByteWriter(4_096);
+
 /** A frame with its length in front. */
 export function encodeFrame(frame: Frame): Uint8Array {
   const { type, fields } = FRAMES[frame.frame];
-  const writer = new ByteWriter(128).u32(0);
+  const writer = scratch.clear().u32(0);
   writeCborHead(writer, Major.Array, 2);
   writeCborHead(writer, Major.Unsigned, type);
   writeFields(writer, fields, frame);
-  const bytes = writer.finish();
-  new DataView(bytes.buffer, bytes.byteOffset).setUint32(0, bytes.length - LENGTH_BYTES);
+  const bytes = writer.take();
+  writeU32(bytes, 0, bytes.length - LENGTH_BYTES);
   return bytes;
 }
 

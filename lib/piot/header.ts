@@ -64,10 +64,12 @@ export type Header = ValuesOf<typeof HEADER>;
 export const CBOR_BODY = "application/cbor";
 export const TOMBSTONE_ID = "0".repeat(32);
 
+/** One for all: headers are written one after the other. */
+const scratch = new ByteWriter(256);
+
 export function encodeHeader(header: Header): Uint8Array {
-  const writer = new ByteWriter(64);
-  writeFields(writer, HEADER, header);
-  return writer.finish();
+  writeFields(scratch.clear(), HEADER, header);
+  return scratch.take();
 }
 
 /** @throws {WireError} where it is no header, or an action's lacks its correlation. */

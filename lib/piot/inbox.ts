@@ -9,6 +9,7 @@ import type { Epoch, Id } from "./fields.ts";
 import type { FrameFields } from "./frame.ts";
 import { keys, ordinalOf, receivedRecord, receivingRecord, recentRecord } from "./records.ts";
 import { RECENT, SeenIds } from "./seen.ts";
+import type { Totals } from "./totals.ts";
 import type { Turn } from "./turn.ts";
 
 /** A message that waits to be taken. */
@@ -28,7 +29,10 @@ export type Arrival = "next" | "again" | "gap";
 export class Inbox {
   readonly #link: number;
   readonly #turn: Turn;
+  readonly #totals: Totals;
   readonly #messages = new Map<number, Received>();
+  /** Of the first message with an id. */
+  readonly #places = new Map<Id, number>();
   readonly #recent = new Map<Id, number>();
   readonly #seen = new SeenIds();
   /** Place of the next id in the list of the last ones. */
@@ -38,9 +42,10 @@ export class Inbox {
   #epoch: Epoch | null = null;
   #seq = 0;
 
-  constructor(link: number, turn: Turn) {
+  constructor(link: number, turn: Turn, totals: Totals) {
     this.#link = link;
     this.#turn = turn;
+    this.#totals = totals;
   }
 
   /** What the store knows of it. @throws {WireError} where that is damaged. */
@@ -133,19 +138,37 @@ export class Inbox {
 
   /** Somebody has taken it. Whether it was there. */
   take(id: Id): boolean {
-    for (const { at, ...message } of this.#messages.values()) {
-      if (message.id !== id) continue;
-      this.#messages.delete(at);
-      this.#bytes -= message.header.length + message.body.length;
-      this.#turn.remove(keys.received(this.#link, at));
-      return true;
-    }
-    return false;
+    const place = this.#places.get(id);
+    // A peer that lost its store may have sent the same twice.
+    const message = place === undefined
+      ? this.#messages.values().find((one) => one.id === id)
+      : this.#messages.get(place);
+    if (!message) return false;
+    this.#places.delete(id);
+    this.#messages.delete(message.at);
+    this.#count(message, -1);
+    this.#turn.remove(keys.received(this.#link, message.at));
+    return true;
+  }
+
+  /** Forgets all messages; what the store has of them is removed by the caller. */
+  clear(): void {
+    for (const message of this.#messages.values()) this.#count(message, -1);
+    this.#messages.clear();
+    this.#places.clear();
   }
 
   #keep(message: Received): void {
     this.#messages.set(message.at, message);
-    this.#bytes += message.header.length + message.body.length;
+    if (!this.#places.has(message.id)) this.#places.set(message.id, message.at);
+    this.#count(message, 1);
+  }
+
+  #count({ header, body }: Received, sign: 1 | -1): void {
+    const size = header.length + body.length;
+    this.#bytes += sign * size;
+    this.#totals.inboxBytes += sign * size;
+    this.#totals.inboxMessages += sign;
   }
 
   #remember(id: Id, ordered: boolean): void {
@@ -162,13 +185,13 @@ export class Inbox {
 
   #writeState(): void {
     if (this.#epoch === null) return;
-    this.#turn.put(
-      keys.receiving(this.#link),
-      receivingRecord.encode({
-        epoch: this.#epoch,
-        seq: this.#seq,
-        ...this.#seen.save(),
-      }),
-    );
+    this.#turn.putLast(keys.receiving(this.#link), this.#encodeState);
   }
+
+  readonly #encodeState = () =>
+    receivingRecord.encode({
+      epoch: this.#epoch ?? "",
+      seq: this.#seq,
+      ...this.#seen.save(),
+    });
 }

@@ -8,11 +8,12 @@ import type { Random } from "../core/mod.ts";
 import type { LinkState, LinkView, Message, PiotStore } from "./api.ts";
 import { Dialler } from "./dialler.ts";
 import type { Epoch, Id } from "./fields.ts";
-import { decodeHeader } from "./header.ts";
+import { decodeHeader, type Header } from "./header.ts";
 import { Inbox, type Received } from "./inbox.ts";
 import { Outbox } from "./outbox.ts";
 import { keys, linkRecord } from "./records.ts";
 import type { Session } from "./session.ts";
+import type { Totals } from "./totals.ts";
 import type { Turn } from "./turn.ts";
 
 /** When a link is dialled: while there is something to send, always, or only by the peer. */
@@ -41,11 +42,17 @@ export class Link {
   /** The one that is active. */
   session: Session | undefined;
 
-  constructor(handle: number, turn: Turn, random: Random, newEpoch: () => Epoch) {
+  constructor(
+    handle: number,
+    turn: Turn,
+    random: Random,
+    newEpoch: () => Epoch,
+    totals: Totals,
+  ) {
     this.handle = handle;
     this.#turn = turn;
-    this.outbox = new Outbox(handle, turn, newEpoch);
-    this.inbox = new Inbox(handle, turn);
+    this.outbox = new Outbox(handle, turn, newEpoch, totals);
+    this.inbox = new Inbox(handle, turn, totals);
     this.dialler = new Dialler(random);
   }
 
@@ -100,13 +107,13 @@ export class Link {
     };
   }
 
-  /** A message of the inbox for the application. */
-  message({ id, header, body, received }: Received): Message {
+  /** A message of the inbox for the application. `decoded`: its header, where that is known. */
+  message({ id, header, body, received }: Received, decoded?: Header): Message {
     return {
       link: this.handle,
       peer: this.peer ?? "",
       id,
-      header: decodeHeader(header),
+      header: decoded ?? decodeHeader(header),
       body,
       received,
     };

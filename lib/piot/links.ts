@@ -8,6 +8,7 @@ import type { PiotStore } from "./api.ts";
 import type { Epoch, Id } from "./fields.ts";
 import { Link } from "./link.ts";
 import { keys, ordinalOf } from "./records.ts";
+import { Totals } from "./totals.ts";
 import type { Turn } from "./turn.ts";
 
 /** Finds links by handle, peer and name. */
@@ -16,6 +17,8 @@ export class Links {
   readonly #random: Random;
   readonly #newEpoch: () => Epoch;
   readonly #all = new Map<number, Link>();
+  /** Of all boxes. */
+  totals = new Totals();
   readonly #byPeer = new Map<Id, Link>();
   #next = 1;
 
@@ -29,6 +32,7 @@ export class Links {
   load(store: PiotStore): void {
     this.#all.clear();
     this.#byPeer.clear();
+    this.totals = new Totals();
     for (const [key, record] of store.scan(keys.links)) {
       const link = this.#make(ordinalOf(key));
       link.load(store, record);
@@ -79,12 +83,13 @@ export class Links {
       this.#byPeer.delete(link.peer);
     }
     link.outbox.clear();
+    link.inbox.clear();
     this.#turn.remove(keys.link(link.handle));
     for (const [key] of store.scan(keys.of(link.handle))) this.#turn.remove(key);
   }
 
   #make(handle: number): Link {
-    const link = new Link(handle, this.#turn, this.#random, this.#newEpoch);
+    const link = new Link(handle, this.#turn, this.#random, this.#newEpoch, this.totals);
     this.#all.set(handle, link);
     return link;
   }

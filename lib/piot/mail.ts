@@ -168,7 +168,7 @@ export class Mail {
       return "the inbox is full";
     }
     const received = link.inbox.accept(message, ordered, wall);
-    this.#context.event({ kind: "message", message: link.message(received) });
+    this.#context.event({ kind: "message", message: link.message(received, header) });
     return undefined;
   }
 
@@ -224,18 +224,12 @@ export class Mail {
   #outboxIsFull({ outbox }: Link, size: number): boolean {
     const { holdEntries, holdBytes, holdTotalBytes } = this.#context.options.config;
     if (outbox.size >= holdEntries || outbox.bytes + size > holdBytes) return true;
-    let total = size;
-    for (const { outbox } of this.#context.links.all()) total += outbox.bytes;
-    return total > holdTotalBytes;
+    return this.#context.links.totals.outboxBytes + size > holdTotalBytes;
   }
 
   #inboxIsFull(size: number): boolean {
     const { inboxEntries, inboxBytes } = this.#context.options.config;
-    let [count, bytes] = [1, size];
-    for (const { inbox } of this.#context.links.all()) {
-      count += inbox.size;
-      bytes += inbox.bytes;
-    }
-    return count > inboxEntries || bytes > inboxBytes;
+    const { totals } = this.#context.links;
+    return totals.inboxMessages >= inboxEntries || totals.inboxBytes + size > inboxBytes;
   }
 }

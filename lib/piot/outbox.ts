@@ -9,9 +9,11 @@ import type { Epoch, Id } from "./fields.ts";
 import { fnv1a } from "./fnv.ts";
 import type { FrameFields } from "./frame.ts";
 import { encodeHeader, MessageKind, TOMBSTONE_ID } from "./header.ts";
-import { entryRecord, keys, numberRecord, ordinalOf, sendingRecord } from "./records.ts";
+import { Queue } from "./queue.ts";
+import { entryRecord, keys, ordinalOf, sendingRecord } from "./records.ts";
 import type { PiotStore } from "./api.ts";
 import { orderedId } from "./seen.ts";
+import type { Totals } from "./totals.ts";
 import type { Turn } from "./turn.ts";
 
 /** Unconfirmed messages at a time (§6): one is always allowed. */
@@ -57,10 +59,11 @@ export type Outcome = typeof Outcome[keyof typeof Outcome];
 export class Outbox {
   readonly #link: number;
   readonly #turn: Turn;
+  readonly #totals: Totals;
   /** With a number, in its order; a tombstone has no entry any more. */
   readonly #sent = new Map<number, Entry | undefined>();
   /** Without, in order. */
-  #held = new Map<number, Entry>();
+  readonly #held = new Queue<Entry>();
   #epoch: Epoch;
   #lastSeq = 0;
   /** Place of the next entry. */
@@ -78,35 +81,39 @@ export class Outbox {
   #flyingBytes = 0;
 
   /** @param newEpoch gives one that was never used. */
-  constructor(link: number, turn: Turn, newEpoch: () => Epoch) {
+  constructor(link: number, turn: Turn, newEpoch: () => Epoch, totals: Totals) {
     this.#link = link;
     this.#turn = turn;
+    this.#totals = totals;
     this.#epoch = newEpoch();
     this.#origin = newEpoch();
   }
 
   /** What the store knows of it. @throws {WireError} where that is damaged. */
   load(store: PiotStore): void {
+    /** Place → number. */
+    const numbers = new Map<number, number>();
     for (const [key, value] of store.scan(keys.sending(this.#link))) {
       if (key !== keys.sending(this.#link)) continue;
-      const { epoch, lastSeq } = sendingRecord.decode(value);
+      const { epoch, lastSeq, sent = [] } = sendingRecord.decode(value);
       this.#epoch = epoch;
       this.#lastSeq = lastSeq;
-    }
-    const numbers = new Map<number, number>();
-    for (const [key, value] of store.scan(keys.numbers(this.#link))) {
-      const { seq, epoch } = numberRecord.decode(value);
-      if (epoch === this.#epoch) numbers.set(ordinalOf(key), seq);
+      for (let i = 0, seq = 0, at = 0; i + 1 < sent.length; i += 2) {
+        seq += sent[i] as number;
+        at += sent[i + 1] as number;
+        numbers.set(at, seq);
+        // It may have left meanwhile; no other entry may take its place.
+        this.#next = at + 1;
+      }
     }
     for (const [key, value] of store.scan(keys.entries(this.#link))) {
       const at = ordinalOf(key);
-      const { seq, epoch, ...rest } = entryRecord.decode(value);
-      const number = epoch === this.#epoch ? seq : numbers.get(at);
-      const entry: Entry = { ...rest, at, seq: number, mismatches: 0 };
-      if (number === undefined) this.#held.set(at, entry);
-      else this.#sent.set(number, entry);
+      const seq = numbers.get(at);
+      const entry: Entry = { ...entryRecord.decode(value), at, seq, mismatches: 0 };
+      if (seq === undefined) this.#held.push(entry);
+      else this.#sent.set(seq, entry);
       this.#count(entry, 1);
-      this.#next = at + 1;
+      this.#next = Math.max(this.#next, at + 1);
     }
   }
 
@@ -135,14 +142,14 @@ export class Outbox {
   /** In order. */
   *entries(): Iterable<Entry> {
     for (const entry of this.#sent.values()) if (entry) yield entry;
-    yield* this.#held.values();
+    yield* this.#held;
   }
 
   /** Appends a message; its id. One that waited on another link keeps the id that it has. */
   append(message: Omit<Entry, "at" | "id" | "seq" | "mismatches">, kept?: Id): Id {
     const id = kept ?? orderedId(this.#origin, ++this.#lastId);
     const entry: Entry = { ...message, id, at: this.#next++, seq: undefined, mismatches: 0 };
-    this.#held.set(entry.at, entry);
+    this.#held.push(entry);
     this.#expiresFrom = Math.min(this.#expiresFrom, entry.expires);
     this.#count(entry, 1);
     this.#turn.put(keys.entry(this.#link, entry.at), entryRecord.encode({ ...message, id }));
@@ -151,7 +158,7 @@ export class Outbox {
 
   /** Drops the oldest message that has no number; `undefined` where all have one. */
   dropOldest(): Entry | undefined {
-    const [oldest] = this.#held.values();
+    const oldest = this.#held.first;
     if (oldest) this.#removeHeld(oldest);
     return oldest;
   }
@@ -161,19 +168,12 @@ export class Outbox {
     if (wall < this.#expiresFrom) return [];
     const expired: Entry[] = [];
     this.#expiresFrom = Infinity;
-    for (const entry of this.#held.values()) {
+    for (const entry of this.#held) {
       if (entry.expires <= wall) expired.push(entry);
       else this.#expiresFrom = Math.min(this.#expiresFrom, entry.expires);
     }
     for (const entry of expired) this.#removeHeld(entry);
     return expired;
-  }
-
-  /** When the first held message expires, in ms since 1970. */
-  get nextExpiry(): number {
-    let first = Infinity;
-    for (const { expires } of this.#held.values()) first = Math.min(first, expires);
-    return first;
   }
 
   /**
@@ -210,14 +210,14 @@ export class Outbox {
     } else {
       const all = [...this.entries()];
       this.#sent.clear();
-      this.#held = new Map();
+      this.#held.clear();
       this.#expiresFrom = 0;
       this.#epoch = newEpoch;
       this.#lastSeq = 0;
       this.#cursor = 1;
       for (const entry of all) {
         entry.seq = undefined;
-        this.#held.set(entry.at, entry);
+        this.#held.push(entry);
         if (outcome === Outcome.Clean) {
           dropped.push([entry.id, "clean-slate"]);
           this.#removeHeld(entry);
@@ -240,7 +240,7 @@ export class Outbox {
   transmit(): Numbered | undefined {
     if (this.#flying >= WINDOW_ENTRIES) return undefined;
     const repeated = this.#cursor <= this.#lastSeq;
-    const [entry] = repeated ? [this.#sent.get(this.#cursor)] : this.#held.values();
+    const entry = repeated ? this.#sent.get(this.#cursor) : this.#held.first;
     if (!repeated && entry === undefined) return undefined;
     const size = sizeOf(entry);
     if (this.#flying > 0 && this.#flyingBytes + size > WINDOW_BYTES) return undefined;
@@ -255,8 +255,7 @@ export class Outbox {
 
   /** The entry that would be transmitted next for the first time, where there is one. */
   get nextHeld(): Entry | undefined {
-    const [entry] = this.#held.values();
-    return entry;
+    return this.#held.first;
   }
 
   /** Drops a held message for a reason of the caller's. */
@@ -266,7 +265,7 @@ export class Outbox {
 
   /** Takes a message back that has no number. Whether it was there. */
   withdraw(id: Id): boolean {
-    for (const entry of this.#held.values()) {
+    for (const entry of this.#held) {
       if (entry.id !== id) continue;
       this.#removeHeld(entry);
       return true;
@@ -310,24 +309,9 @@ export class Outbox {
   }
 
   #number(entry: Entry): void {
-    this.#held.delete(entry.at);
+    this.#held.delete(entry);
     entry.seq = ++this.#lastSeq;
     this.#sent.set(entry.seq, entry);
-    const { at, seq } = entry;
-    const key = keys.entry(this.#link, at);
-    // What goes out in the turn in which it came is written once.
-    if (this.#turn.writes(key)) {
-      const { id, header, body, created, expires } = entry;
-      this.#turn.put(
-        key,
-        entryRecord.encode({ id, header, body, created, expires, seq, epoch: this.#epoch }),
-      );
-    } else {
-      this.#turn.put(
-        keys.number(this.#link, at),
-        numberRecord.encode({ seq, epoch: this.#epoch }),
-      );
-    }
     this.#writeState();
   }
 
@@ -349,32 +333,40 @@ export class Outbox {
     this.#sent.delete(seq);
     if (!entry) return;
     this.#turn.removeLater(keys.entry(this.#link, entry.at));
-    this.#turn.removeLater(keys.number(this.#link, entry.at));
     this.#count(entry, -1);
   }
 
   #removeHeld(entry: Entry): void {
-    this.#held.delete(entry.at);
+    this.#held.delete(entry);
     this.#removeRecords(entry);
     this.#count(entry, -1);
   }
 
   #removeRecords({ at }: Entry): void {
     this.#turn.remove(keys.entry(this.#link, at));
-    this.#turn.remove(keys.number(this.#link, at));
   }
 
   #count(entry: Entry, sign: 1 | -1): void {
     this.#messages += sign;
     this.#bytes += sign * sizeOf(entry);
+    this.#totals.outboxBytes += sign * sizeOf(entry);
   }
 
   #writeState(): void {
-    this.#turn.put(
-      keys.sending(this.#link),
-      sendingRecord.encode({ epoch: this.#epoch, lastSeq: this.#lastSeq }),
-    );
+    this.#turn.putLast(keys.sending(this.#link), this.#encodeState);
   }
+
+  /** All numbers in one record: an entry is not written again when it gets its number. */
+  readonly #encodeState = () => {
+    const sent: number[] = [];
+    let last = { seq: 0, at: 0 };
+    for (const [seq, entry] of this.#sent) {
+      if (!entry) continue;
+      sent.push(seq - last.seq, entry.at - last.at);
+      last = { seq, at: entry.at };
+    }
+    return sendingRecord.encode({ epoch: this.#epoch, lastSeq: this.#lastSeq, sent });
+  };
 }
 
 function sizeOf(entry: Pick<Entry, "header" | "body"> | undefined): number {

@@ -42,7 +42,12 @@ const LINK = {
 } as const;
 
 /** Our direction of a link. */
-const SENDING = { epoch: required(1, epoch), lastSeq: required(2, uint) } as const;
+const SENDING = {
+  epoch: required(1, epoch),
+  lastSeq: required(2, uint),
+  /** Entries that have a number: number and place, each as the distance from the one before. */
+  sent: optional(3, list(uint)),
+} as const;
 
 /** The peer's direction. */
 const RECEIVING = {
@@ -60,13 +65,7 @@ const ENTRY = {
   body: required(3, octets),
   created: required(4, uint),
   expires: required(5, uint),
-  /** Number and the epoch that it belongs to, where it was given one at once. */
-  seq: optional(6, uint),
-  epoch: optional(7, epoch),
 } as const;
-
-/** The number that an entry was given later. */
-const NUMBER = { seq: required(1, uint), epoch: required(2, epoch) } as const;
 
 const RECEIVED = {
   id: required(1, id),
@@ -187,12 +186,14 @@ export interface RecordType<T> {
   decode(bytes: Uint8Array): T;
 }
 
+/** One for all: records are written one after the other. */
+const scratch = new ByteWriter(512);
+
 function record<const F extends Fields>(what: string, fields: F): RecordType<ValuesOf<F>> {
   return {
     encode(value) {
-      const writer = new ByteWriter(128);
-      writeFields(writer, fields, value as Record<string, unknown>);
-      return writer.finish().slice();
+      writeFields(scratch.clear(), fields, value as Record<string, unknown>);
+      return scratch.take();
     },
     decode: (bytes) => readFields(fields, readCborItem(bytes), what, 0),
   };
@@ -204,7 +205,6 @@ export type LinkRecord = ValuesOf<typeof LINK>;
 export const sendingRecord = record("sending", SENDING);
 export const receivingRecord = record("receiving", RECEIVING);
 export const entryRecord = record("entry", ENTRY);
-export const numberRecord = record("number", NUMBER);
 export const receivedRecord = record("received", RECEIVED);
 export const noticeRecord = record("notice", NOTICE);
 export const recentRecord = record("recent", RECENT);
@@ -241,8 +241,6 @@ export const keys = {
   receiving: (link: number) => `${ordinal(link)}/r`,
   entries: (link: number) => `${ordinal(link)}/o/`,
   entry: (link: number, at: number) => `${ordinal(link)}/o/${ordinal(at)}`,
-  numbers: (link: number) => `${ordinal(link)}/q/`,
-  number: (link: number, at: number) => `${ordinal(link)}/q/${ordinal(at)}`,
   inbox: (link: number) => `${ordinal(link)}/i/`,
   received: (link: number, at: number) => `${ordinal(link)}/i/${ordinal(at)}`,
   recents: (link: number) => `${ordinal(link)}/d/`,

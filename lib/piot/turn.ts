@@ -12,6 +12,8 @@ import type { PiotStore } from "./api.ts";
 export class Turn {
   readonly #store: PiotStore;
   #changes = new Map<string, Uint8Array | null>();
+  /** Records that change many times in a turn, and are written as they are at its end. */
+  #last = new Map<string, () => Uint8Array>();
   /** Changes that can wait: they only tidy up. */
   #lazy = new Set<string>();
   #outputs: (() => void)[] = [];
@@ -23,7 +25,7 @@ export class Turn {
 
   /** Whether there is something to write or to say. */
   get isEmpty(): boolean {
-    return this.#changes.size === 0 && this.#outputs.length === 0;
+    return this.#changes.size === 0 && this.#last.size === 0 && this.#outputs.length === 0;
   }
 
   /** Whether something waits to be tidied up. */
@@ -31,18 +33,19 @@ export class Turn {
     return this.#lazy.size > 0;
   }
 
-  /** Whether this turn writes it, and it is not on the disk yet. */
-  writes(key: string): boolean {
-    return Boolean(this.#changes.get(key));
+  put(key: string, value: Uint8Array): void {
+    if (this.#lazy.size > 0) this.#lazy.delete(key);
+    this.#changes.set(key, value);
   }
 
-  put(key: string, value: Uint8Array): void {
-    this.#lazy.delete(key);
-    this.#changes.set(key, value);
+  /** Like {@linkcode put}, of the value that `value` has when the turn is stored. */
+  putLast(key: string, value: () => Uint8Array): void {
+    this.#last.set(key, value);
   }
 
   remove(key: string): void {
     this.#lazy.delete(key);
+    this.#last.delete(key);
     this.#changes.set(key, null);
   }
 
@@ -71,6 +74,8 @@ export class Turn {
     const outputs = this.#outputs;
     const failures = this.#failures;
     const changes = this.#changes;
+    for (const [key, value] of this.#last) changes.set(key, value());
+    this.#last.clear();
     if (changes.size > 0) this.tidy();
     this.#outputs = [];
     this.#failures = [];

@@ -9,6 +9,9 @@ import { storeError } from "./errors.ts";
 import { openDatabase, type Schema } from "./open.ts";
 
 const SCHEMA: Schema = {
+  // Every page that a message touches is written whole: small pages spare the SD card (a body of 1 KiB
+  // costs a quarter of what it does with pages of 4 KiB), and large bodies take several anyway.
+  pageSize: 1_024,
   loss: "messages that waited in it are lost",
   migrations: [
     `CREATE TABLE record (
@@ -18,8 +21,8 @@ const SCHEMA: Schema = {
   ],
 };
 
-/** The log is folded into the file after so many pages: each page is then written once more. */
-const CHECKPOINT_PAGES = 4_000;
+/** The log is folded into the file after so many pages (16 MB): each is then written once more. */
+const CHECKPOINT_PAGES = 16_000;
 
 /** The open file. When a write returns, it is on the disk. */
 export class MessageStore {

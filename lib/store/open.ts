@@ -16,6 +16,8 @@ export interface Schema {
   readonly migrations: readonly string[];
   /** What is lost with a damaged file, for people. */
   readonly loss: string;
+  /** Of a new file, in bytes; SQLite's default without. */
+  readonly pageSize?: number;
 }
 
 /**
@@ -43,13 +45,15 @@ export function openDatabase(
 /** The file is there, and is no sound database. */
 class Damaged extends Error {}
 
-function openOnce(path: string, { migrations }: Schema): DatabaseSync {
+function openOnce(path: string, { migrations, pageSize }: Schema): DatabaseSync {
   createPrivately(path);
   let db: DatabaseSync | undefined;
   try {
     db = new DatabaseSync(path);
     // Exclusive locking comes first: then the log needs no shared memory, and its index no file.
     db.exec("PRAGMA locking_mode = EXCLUSIVE");
+    // A file that is there keeps what it has.
+    if (pageSize !== undefined) db.exec(`PRAGMA page_size = ${pageSize}`);
     db.exec("PRAGMA journal_mode = WAL");
     db.exec("PRAGMA synchronous = FULL");
     // The lock that this takes is kept until the file is closed.

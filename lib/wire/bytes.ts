@@ -132,6 +132,19 @@ export class ByteWriter {
     return this;
   }
 
+  /** The bytes of lower-case hexadecimal digits. @throws {WireError} where the text is anything else. */
+  hex(text: string): this {
+    const count = text.length >>> 1;
+    if (text.length % 2 !== 0) throw new WireError("not hexadecimal", 0);
+    const at = this.#grow(count);
+    for (let i = 0; i < count; i++) {
+      const high = digit(text.charCodeAt(2 * i));
+      const low = digit(text.charCodeAt(2 * i + 1));
+      this.#buffer[at + i] = high << 4 | low;
+    }
+    return this;
+  }
+
   /** `count` zero bytes. */
   zeros(count: number): this {
     const at = this.#grow(count);
@@ -142,6 +155,19 @@ export class ByteWriter {
   /** What was written, as a view: write no more after it. */
   finish(): Uint8Array {
     return this.#buffer.subarray(0, this.#length);
+  }
+
+  /** What was written, as an array of its own; the writer is empty again. */
+  take(): Uint8Array {
+    const bytes = this.#buffer.slice(0, this.#length);
+    this.#length = 0;
+    return bytes;
+  }
+
+  /** Forgets what was written. */
+  clear(): this {
+    this.#length = 0;
+    return this;
   }
 
   #grow(count: number): number {
@@ -155,6 +181,13 @@ export class ByteWriter {
     this.#length = wanted;
     return at;
   }
+}
+
+/** @throws {WireError} */
+function digit(code: number): number {
+  if (code >= 0x30 && code <= 0x39) return code - 0x30;
+  if (code >= 0x61 && code <= 0x66) return code - 0x57;
+  throw new WireError("not hexadecimal", 0);
 }
 
 export function readU16(bytes: Uint8Array, at: number): number {

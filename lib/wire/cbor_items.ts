@@ -123,7 +123,18 @@ function readString(reader: ByteReader, info: number, major: number): Uint8Array
   return whole;
 }
 
+/** Up to here, letter by letter is faster than a decoder. */
+const SHORT_TEXT = 32;
+
 function textOf(bytes: Uint8Array, at: number): string {
+  if (bytes.length <= SHORT_TEXT) {
+    let text = "";
+    let i = 0;
+    for (; i < bytes.length && (bytes[i] as number) < 0x80; i++) {
+      text += String.fromCharCode(bytes[i] as number);
+    }
+    if (i === bytes.length) return text;
+  }
   try {
     return decoder.decode(bytes);
   } catch {
