@@ -11,9 +11,9 @@ Deno.test("queue: behaves as a sorted list, whatever leaves it, and from where",
       const element = { at };
       queue.push(element);
       list.push(element);
-      for (let n = random.int(3); n > 0 && list.length > 0; n--) {
+      for (let n = random.below(3); n > 0 && list.length > 0; n--) {
         // Mostly from the front, so that it is compacted too.
-        const gone = list[random.int(4) === 0 ? random.int(list.length) : 0] as { at: number };
+        const gone = list[random.below(4) === 0 ? random.below(list.length) : 0] as { at: number };
         assert.equal(queue.delete(gone), true);
         assert.equal(queue.delete(gone), false);
         list = list.filter((one) => one !== gone);
