@@ -121,8 +121,8 @@ export const ringRows = {
   log_bytes: key(
     integer(0, 1_000_000_000_000),
     67_108_864,
-    "Most that the logs take on the disk together, in bytes: 2/5 each for access.log and ring.log, 1/5" +
-      " for error.log. A log that has half of its share goes on as a new one, and the one before it is" +
+    "Most that the logs take on the disk together, in bytes: 35 % each for access.log and ring.log, 20 %" +
+      " for error.log, 10 % for sprog.log of clients. A log that has half of its share goes on as a new one, and the one before it is" +
       " kept as .1. 0: no limit and no rotation, which is then the business of logrotate.",
   ),
   reroute: key(

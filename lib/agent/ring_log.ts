@@ -8,8 +8,11 @@
 import { messageOf } from "../core/errors.ts";
 import { foldLine, type LogName, stamp } from "../ring/mod.ts";
 
-/** Parts of the limit that the logs may take; what is not used by one is not given to another. */
-const SHARES: Record<LogName, number> = { access: 0.4, ring: 0.4, error: 0.2 };
+/**
+ * Parts of the limit that the logs may take, sprog.log of clients among them. What one does not use is
+ * not given to another.
+ */
+export const SHARES = { access: 0.35, ring: 0.35, error: 0.2, sprog: 0.1 } as const;
 /** A file that could not be opened is tried again after this, in ms. */
 const TRY_AGAIN = 1_000;
 const LF = 0x0a;

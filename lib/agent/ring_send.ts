@@ -7,7 +7,7 @@ import { messageOf, Random } from "../core/mod.ts";
 import { formatHostPort } from "../net/address.ts";
 import { randomText } from "../ring/mod.ts";
 import type { Endpoint } from "./config.ts";
-import { LogFile } from "./ring_log.ts";
+import { LogFile, SHARES } from "./ring_log.ts";
 
 /** Wait for a connection, and for an answer, in ms. */
 const PATIENCE = 10_000;
@@ -34,7 +34,7 @@ export interface SendOptions {
   /** 32 bits. */
   readonly seed: number;
   readonly logDir: string;
-  /** For sprog.log with its older copy; 0: no limit. */
+  /** For all logs of the folder; 0: no limit. */
   readonly logBytes: number;
   readonly stop: AbortSignal;
   /** Each text: whether it was taken. */
@@ -56,7 +56,7 @@ export async function sendTexts(options: SendOptions): Promise<SendResult> {
   const encoder = new TextEncoder();
   const log = new LogFile({
     path: `${options.logDir}/sprog.log`,
-    limit: options.logBytes,
+    limit: Math.floor(options.logBytes * SHARES.sprog),
     wall: () => Date.now(),
     trouble: (reason) => reason !== undefined && options.logTrouble(reason),
   });

@@ -80,10 +80,7 @@ export function ownIndex({ members, index }: RingTable, name: string): number {
   if (index !== undefined) {
     if (index < members.length) return index;
     throw new AgentError(
-      `index = ${index}, but the ring has ${members.length} members (${
-        names.join(", ")
-      }), and they` +
-        " are counted from 0",
+      `index = ${index}, but the members are ${names.join(", ")}, and they are counted from 0`,
       ExitCode.Config,
     );
   }

@@ -4,7 +4,7 @@ import { RING_PORT, type RingMember } from "../../agent/config_ring.ts";
 import { formatHostPort, parseHostPort } from "../../agent/config_types.ts";
 import type { Target } from "../../agent/ring_send.ts";
 import { AgentError, ExitCode } from "../../core/errors.ts";
-import { parseDuration } from "../../core/duration.ts";
+import { formatDuration, parseDuration } from "../../core/duration.ts";
 import type { RingMemberRow, RingView } from "../../http/api.ts";
 import { usage } from "../args.ts";
 import { type Call, flagText, hasFlag } from "../call.ts";
@@ -39,14 +39,14 @@ export async function run(call: Call): Promise<number> {
     logDir: logDir === undefined
       ? ring.log_dir ?? `${config.agent.stateDir}/ring`
       : absolute(logDir),
-    logBytes: Math.floor(ring.log_bytes / 5),
+    logBytes: ring.log_bytes,
   };
   if (hasFlag(call, "show")) {
     out.print(options, () => ({
       lines: [
         ["to", targets.map(describe).join(", ")],
         [targets.length === 1 ? "always" : options.roundRobin ? "in turn" : "at random"],
-        ["every", interval],
+        ["every", formatDuration(intervalMs)],
         [count < 0 ? "without end" : `${count} texts`],
         [message ?? `random texts of ${options.length.join(" to ")} characters`],
         ["log", `${options.logDir}/sprog.log`],

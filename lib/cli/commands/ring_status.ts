@@ -6,6 +6,10 @@ import { askRing } from "../ring.ts";
 
 export async function run({ globals, out }: Call): Promise<number> {
   const ring = await askRing(globals);
+  if (ring.version === "0.1") {
+    out.print(ring, () => ({ lines: summary(ring).map((line) => [line]) }));
+    return 0;
+  }
   for (const line of summary(ring)) out.note(line);
   out.print(ring, () => ({
     columns: ["", "MEMBER", "STATE", "SINCE", "SENT", "UNANSWERED", "LOST", "NO LINK", "ADDRESS"],
