@@ -10,7 +10,7 @@
 import assert from "node:assert/strict";
 import { Random } from "../../lib/core/mod.ts";
 import type { InboxRow, SendReceipt } from "../../lib/http/api.ts";
-import { type AgentProcess, Place, until } from "./harness.ts";
+import { Place, until } from "./harness.ts";
 
 const KILLS = Number(Deno.env.get("AGENT_KILLS") ?? 100);
 const MESSAGES = Number(Deno.env.get("AGENT_MESSAGES") ?? 10_000);

@@ -17,7 +17,7 @@ import type {
 import type { Destination, Id, LinkView, Message, Piot, PiotEvent } from "../../piot/mod.ts";
 import { Listeners } from "../listeners.ts";
 import type { Directory } from "./directory.ts";
-import { encodeMessage, eventRow, inboxRow, keyOf, linkRow, noticeRow, outboxRow } from "./rows.ts";
+import { encodeMessage, eventRow, inboxRow, linkRow, noticeRow, outboxRow } from "./rows.ts";
 
 /** Waiting messages of one link that are shown. */
 const MOST_SHOWN = 100;
@@ -31,7 +31,7 @@ export interface MailboxHost {
   readonly machine: Piot;
   readonly directory: Directory;
   /** Hands input to the machine, and has it flushed behind the batch that it belongs to. */
-  input(step: (machine: Piot, now: number) => void): void;
+  readonly input: (step: (machine: Piot, now: number) => void) => void;
   /** Entries and octets that an outbox holds. */
   readonly limits: () => { readonly holdEntries: number; readonly holdBytes: number };
   /** Messages that a route works on. */

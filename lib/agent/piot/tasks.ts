@@ -7,7 +7,7 @@ import { AgentError, ExitCode } from "../../core/mod.ts";
 import type { CallRequest, CallResult, JsonValue, PlanView, TasksApi } from "../../http/api.ts";
 import type { Actions, Id, Piot } from "../../piot/mod.ts";
 import { jsonEqual } from "../../state/mod.ts";
-import { acquaintanceOf, type Directory, type PiotNetwork } from "./directory.ts";
+import { acquaintanceOf, type PiotNetwork } from "./directory.ts";
 import { PIOT_KEY, readEntry } from "./entry.ts";
 import type { MailboxHost } from "./mailbox.ts";
 

@@ -1,0 +1,361 @@
+/**
+ * One run of the PIoT machine, from a config to the next one: its file, its streams, where its peers
+ * are found, and what its messages set going.
+ *
+ * @module
+ */
+import { type Clock, Random, type Scheduler } from "../../core/mod.ts";
+import { formatHostPort, type InterfaceInfo } from "../../net/mod.ts";
+import {
+  Actions,
+  type Destination,
+  type Id,
+  type LinkView,
+  type Message,
+  Piot,
+  type PiotConfig,
+  type PiotEvent,
+} from "../../piot/mod.ts";
+import { type MessageStore, openMessages, type Store } from "../../store/mod.ts";
+import type { Log } from "../log.ts";
+import type { Problems } from "../problems.ts";
+import { Connections, PIOT_PORT } from "./connections.ts";
+import { acquaintanceOf, Directory, type KnownNode, type PiotNetwork } from "./directory.ts";
+import { CommandExecutor } from "./executor.ts";
+import type { PiotCounters, PiotFigures } from "./figures.ts";
+import { identityOf } from "./identity.ts";
+import type { MailboxHost } from "./mailbox.ts";
+import { machineConfig, type PiotTables, readKey } from "./piot_config.ts";
+import { RouteEngine } from "./routes.ts";
+import type { TasksHost } from "./tasks.ts";
+import { PiotLog } from "./tell.ts";
+
+/** Calls and plans wait so long for a session with a node that can be dialled, in ms. */
+const CONNECT = 5_000;
+/** The window of the protocol (spec/piot.md §6), in bytes. */
+const WINDOW = 4 * 1_048_576;
+
+/** What the rest of the agent gives to PIoT. */
+export interface PiotSurroundings {
+  readonly name: string;
+  readonly stateDir: string;
+  readonly networks: readonly PiotNetwork[];
+  readonly clock: Clock;
+  readonly scheduler: Pick<Scheduler, "now" | "add" | "remove" | "touch">;
+  readonly store: Pick<Store, "entries" | "putEntries">;
+  readonly log: Log;
+  readonly problems: Problems;
+  readonly randomBytes: (length: number) => Uint8Array;
+  readonly onFault: (error: unknown) => void;
+  readonly interfaces: () => readonly InterfaceInfo[];
+}
+
+/** What a run tells. */
+export interface RunListener {
+  readonly counters: PiotCounters;
+  /** After it is on the disk. */
+  told(event: PiotEvent): void;
+  /** This node has another id now: a run with that is due. */
+  renamed(): void;
+}
+
+/** Those with sealed streams: in others, everybody can say that they are anybody. */
+export function sealedNetworks(networks: readonly PiotNetwork[]): PiotNetwork[] {
+  return networks.filter(({ transport }) => transport.messages !== undefined);
+}
+
+/** A running node. */
+export class PiotRun implements MailboxHost, TasksHost {
+  readonly id: Id;
+  readonly machine: Piot;
+  readonly directory: Directory;
+  readonly actions = new Actions({ connect: CONNECT });
+  readonly #around: PiotSurroundings;
+  readonly #networks: readonly PiotNetwork[];
+  readonly #listener: RunListener;
+  readonly #store: MessageStore;
+  readonly #config: PiotConfig;
+  readonly #connections: Connections;
+  readonly #routes: RouteEngine;
+  readonly #executor: CommandExecutor;
+  readonly #say: PiotLog;
+  /** Addresses of the config that a link is held to. */
+  readonly #always: ReadonlySet<string>;
+  #flushing = false;
+  #ended = false;
+
+  /**
+   * Opens what it needs; nothing goes out before {@linkcode PiotRun.start}.
+   * @throws {AgentError} where the file, the key or the port cannot be had.
+   */
+  constructor(around: PiotSurroundings, tables: PiotTables, listener: RunListener) {
+    const { stateDir, clock, log, problems, randomBytes, onFault } = around;
+    const { piot } = tables;
+    this.#around = around;
+    this.#listener = listener;
+    this.#networks = sealedNetworks(around.networks);
+    this.#say = new PiotLog(log, problems, listener.counters);
+    this.#config = machineConfig(piot, { key: readKey(piot.key_file) });
+    this.#always = new Set(
+      piot.connect.map(({ host, port }) => formatHostPort(host, port ?? PIOT_PORT)),
+    );
+    this.#store = openMessages(`${stateDir}/messages.db`, (line) => log.warning(line));
+    try {
+      const memberships = this.#networks.map(({ config, machine }) => (
+        { name: config.name, nodeId: machine.nodeId }
+      ));
+      this.id = identityOf(around.store, memberships, randomBytes);
+      const nameOf = (id: Id | undefined, otherwise: string) =>
+        this.directory.nameOf(id, otherwise);
+      this.#connections = new Connections({
+        problems,
+        input: this.input,
+        dialSealed: (address, signal) => this.#dial(address, signal),
+        window: () => 2 * Math.max(WINDOW, this.#config.maxFrame),
+      });
+      this.directory = this.#makeDirectory();
+      this.machine = this.#makeMachine();
+      this.#routes = new RouteEngine({
+        machine: this.machine,
+        input: this.input,
+        clock,
+        problems,
+        log,
+        onFault,
+        counters: listener.counters,
+        resolve: (to) => this.directory.resolve(to, this.machine.links()),
+        wanted: this.wanted,
+        nameOf,
+        networks: around.networks,
+        touched: () => around.scheduler.touch(),
+      });
+      this.#executor = new CommandExecutor({
+        actions: this.actions,
+        input: this.input,
+        problems,
+        onFault,
+        nameOf,
+      });
+      // Before anybody can ask.
+      this.#executor.configure(tables.actions);
+      if (piot.listen !== "none") {
+        this.#connections.listen({ host: piot.listen.host, port: piot.listen.port ?? PIOT_PORT });
+      }
+    } catch (error) {
+      this.#store.close();
+      throw error;
+    }
+  }
+
+  /** Take streams, and be found. */
+  start(tables: PiotTables): void {
+    const { scheduler, log } = this.#around;
+    const { port } = this.#connections;
+    if (port !== undefined) log.info(`messages: listening on port ${port} for plain links`);
+    for (const { transport } of this.#networks) {
+      transport.messages!.taker = (stream) => this.#connections.taken(stream);
+    }
+    this.input((machine, now) => this.#holdLinks(machine, now));
+    scheduler.add(this.machine);
+    scheduler.add(this.#routes);
+    this.#routes.configure(tables.routes);
+    this.directory.start();
+  }
+
+  /** What can change without new sockets. */
+  reconfigure(tables: PiotTables): void {
+    Object.assign(this.#config, machineConfig(tables.piot, this.#config));
+    this.#routes.configure(tables.routes);
+    this.#executor.configure(tables.actions);
+  }
+
+  /** Says goodbye, and lets go of everything. */
+  async end(): Promise<void> {
+    const { scheduler, clock } = this.#around;
+    for (const { transport } of this.#networks) transport.messages!.taker = undefined;
+    await Promise.all([this.#routes.stop(), this.#executor.stop()]);
+    scheduler.remove(this.machine);
+    scheduler.remove(this.#routes);
+    this.machine.stop(clock.now());
+    this.machine.flush(clock.now());
+    this.#ended = true;
+    this.directory.stop();
+    await this.#connections.stop();
+    this.#store.close();
+  }
+
+  /**
+   * Hands input to the machine. All that comes in one turn of the event loop is stored and answered
+   * together, so that a burst costs one transaction; and nothing waits for a timer.
+   */
+  readonly input = (step: (machine: Piot, now: number) => void): void => {
+    if (this.#ended) return;
+    this.#guarded((now) => step(this.machine, now));
+    if (this.#flushing) return;
+    this.#flushing = true;
+    queueMicrotask(() => {
+      this.#flushing = false;
+      if (this.#ended) return;
+      this.#guarded((now) => this.machine.flush(now));
+      this.#around.scheduler.touch();
+    });
+  };
+
+  readonly limits = (): PiotConfig => this.#config;
+
+  readonly isRouted = (message: Message): boolean => this.#routes.has(message);
+
+  /** Something was sent there: make sure that its link can be dialled. */
+  readonly wanted = (to: Destination): void => {
+    if (!("peer" in to)) return;
+    const node = this.directory.node(to.peer);
+    const link = this.machine.find(to);
+    if (!node || !link || link.state === "up") return;
+    if (node.addresses.length === 0) this.directory.call(node.id, true);
+    const acquaintance = acquaintanceOf(node, this.#heldAddresses(node.id));
+    if (link.addresses.join() === acquaintance.addresses.join()) return;
+    this.machine.learn(this.#around.scheduler.now(), acquaintance);
+  };
+
+  figures(): PiotFigures {
+    const links = this.machine.links();
+    const sum = (of: (link: LinkView) => number) =>
+      links.reduce((total, link) => total + of(link), 0);
+    return {
+      counters: this.#listener.counters,
+      links: links.length,
+      sessions: links.filter(({ state }) => state === "up").length,
+      connections: this.#connections.open,
+      outbox: sum(({ waiting }) => waiting),
+      outboxBytes: sum(({ waitingBytes }) => waitingBytes),
+      inbox: sum(({ received }) => received),
+    };
+  }
+
+  #makeDirectory(): Directory {
+    const { name, clock, problems, interfaces, scheduler } = this.#around;
+    return new Directory({
+      id: this.id,
+      name,
+      networks: this.#networks,
+      clock,
+      problems,
+      interfaces,
+      touched: () => scheduler.touch(),
+      onNode: (node) => this.#met(node),
+      onRenamed: () => this.#listener.renamed(),
+    });
+  }
+
+  #makeMachine(): Piot {
+    const { name, clock, randomBytes } = this.#around;
+    const seed = randomBytes(4).reduce((value, byte) => value * 256 + byte, 0);
+    const connections = this.#connections;
+    return new Piot({
+      id: this.id,
+      name,
+      config: this.#config,
+      store: this.#store,
+      random: new Random(seed),
+      randomBytes,
+      wall: () => clock.wall(),
+      hooks: this.actions,
+      permits: (peer, sealed) => sealed || !this.#isSealed(peer),
+      output: {
+        dial: (connection, address) => connections.dial(connection, address),
+        write: (connection, bytes) => connections.write(connection, bytes),
+        close: (connection) => connections.close(connection),
+        event: (event) => this.#event(event),
+      },
+    }, clock.now());
+  }
+
+  #guarded(step: (now: number) => void): void {
+    const { scheduler, onFault } = this.#around;
+    try {
+      step(scheduler.now());
+    } catch (error) {
+      onFault(error);
+    }
+  }
+
+  /** Links of the config are dialled always, and those that were so before no longer. */
+  #holdLinks(machine: Piot, now: number): void {
+    const always = this.#always;
+    const links = machine.links();
+    for (const { peer, name, addresses } of links) {
+      if (addresses.length === 0 || addresses.some((one) => always.has(one))) continue;
+      machine.learn(now, { ...(peer && { peer }), name, addresses, dial: "needed" });
+    }
+    for (const address of always) {
+      const known = links.find(({ addresses }) => addresses.includes(address));
+      machine.learn(now, {
+        ...(known?.peer !== undefined && { peer: known.peer }),
+        name: known?.name ?? address,
+        addresses: known?.addresses ?? [address],
+        dial: "always",
+      });
+    }
+  }
+
+  #dial(address: string, signal: AbortSignal) {
+    const dialling = this.directory.dial(address, signal);
+    dialling?.catch(() => {
+      // It cannot be reached by us; perhaps it can reach us.
+      if (this.#ended || signal.aborted) return;
+      const link = this.machine.links().find(({ addresses }) => addresses.includes(address));
+      if (link?.peer !== undefined) this.directory.call(link.peer, true);
+    });
+    return dialling;
+  }
+
+  /** Whether a node was met where only holders of a network's key are. */
+  #isSealed(peer: Id): boolean {
+    if (this.directory.isSealed(peer)) return true;
+    return this.machine.find({ peer })?.addresses.some((one) => one.startsWith("@")) ?? false;
+  }
+
+  /** A node appeared in a network, or is found elsewhere. */
+  #met(node: KnownNode): void {
+    if (node.calls) this.#around.log.info(`messages: ${node.name} asks to be dialled`);
+    this.input((machine, now) => {
+      machine.learn(now, {
+        ...acquaintanceOf(node, this.#heldAddresses(node.id)),
+        ...(node.calls && { dial: "always" }),
+      });
+      machine.retry(now, node.id);
+    });
+  }
+
+  /** Addresses of the config that belong to a node which we also find in a network. */
+  #heldAddresses(peer: Id): string[] {
+    return this.machine.find({ peer })?.addresses.filter((one) => this.#always.has(one)) ?? [];
+  }
+
+  /** Called from within the machine, which must not be called back, after the turn is stored. */
+  #event(event: PiotEvent): void {
+    this.#say.event(event, (link) => this.#nameOf(link));
+    this.#listener.told(event);
+    if (event.kind === "message") this.#routes.arrived(event.message);
+    if (event.kind !== "sessionUp") return;
+    const { peer, link } = event.link;
+    if (peer !== undefined) queueMicrotask(() => this.#settled(peer, link));
+  }
+
+  #nameOf(link: LinkView | number): string {
+    const view = typeof link === "number"
+      ? this.machine.links().find((one) => one.link === link)
+      : link;
+    return this.directory.nameOf(view?.peer, view?.name ?? "a node that was forgotten");
+  }
+
+  /** A session is there: nobody has to call, and from now on it is dialled when it is needed. */
+  #settled(peer: Id, link: number): void {
+    if (this.#ended) return;
+    this.directory.call(peer, false);
+    const view = this.machine.find({ peer });
+    if (view?.link !== link || view.addresses.some((one) => this.#always.has(one))) return;
+    const { name, addresses } = view;
+    this.input((machine, now) => machine.learn(now, { peer, name, addresses, dial: "needed" }));
+  }
+}
