@@ -15,6 +15,7 @@ export * from "./interfaces.ts";
 export * from "./labels.ts";
 export * from "./multicast.ts";
 export * from "./packets.ts";
+export * from "./resolve.ts";
 export * from "./sealed_multicast.ts";
 export {
   type Invitations,
@@ -26,5 +27,7 @@ export { HARD_CAP, HIGH_WATER, SecureStream, STALL_MS } from "./secure_stream.ts
 export { type ByteStream, dialPlain, PlainListener, PlainStream } from "./plain_stream.ts";
 export { canCarry, needsReopening, selectInterfaces } from "./select.ts";
 export * from "./stream_counters.ts";
+export { type LinkMachine, TcpLinks, type TcpLinksOptions } from "./tcp_links.ts";
+export * from "./udp_broadcast.ts";
 export * from "./udp_port.ts";
 export { type Arrival, type MulticastCounters, newMulticastCounters } from "./udp_pair.ts";
