@@ -66,9 +66,14 @@ export class Mailbox implements MessagesApi {
     const receipts: Promise<SendReceipt>[] = [];
     const stored: Promise<void>[] = [];
     try {
+      const known = new Map<string, Destination>();
       for (const request of requests) {
-        const { directory, machine } = this.#host();
-        const to = directory.resolve(request.to, machine.links());
+        let to = known.get(request.to);
+        if (!to) {
+          const { directory, machine } = this.#host();
+          to = directory.resolve(request.to, machine.links());
+          known.set(request.to, to);
+        }
         // Only where there is none: whatever is asked for in one turn is stored at once.
         if (!this.#hasRoom(to, request)) await this.#room(to, request);
         receipts.push(this.#sendOne(to, request, waitMs, stored));
@@ -257,7 +262,7 @@ export class Mailbox implements MessagesApi {
   }
 
   /** Something happened; called after it is on the disk. */
-  told(event: PiotEvent): void {
+  told(event: PiotEvent, nameOf: (link: LinkView | number) => string): void {
     if (event.kind === "confirmed") {
       this.#fates.get(event.id)?.("confirmed");
       for (const waiter of [...this.#forRoom]) waiter.settle();
@@ -265,7 +270,7 @@ export class Mailbox implements MessagesApi {
       const why = event.kind === "refused" ? `refused it: ${event.reason}` : "did not get it";
       const reason = event.kind === "dropped" ? ` (${event.reason})` : "";
       this.#fates.get(event.id)?.(
-        new AgentError(`${this.#nameOf(event.link)} ${why}${reason}`, ExitCode.Refused),
+        new AgentError(`${nameOf(event.link)} ${why}${reason}`, ExitCode.Refused),
       );
     } else if (event.kind === "message") {
       for (const waiter of [...this.#forInbox]) waiter.settle();
@@ -273,7 +278,7 @@ export class Mailbox implements MessagesApi {
       for (const waiter of [...this.#forRoom]) waiter.settle();
     }
     if (this.#listeners.size === 0) return;
-    const row = eventRow(event, this.#clock.wall(), (link) => this.#nameOf(link));
+    const row = eventRow(event, this.#clock.wall(), nameOf);
     if (row !== undefined) this.#listeners.tell(row);
   }
 

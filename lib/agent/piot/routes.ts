@@ -151,7 +151,8 @@ export class RouteEngine {
 
   #begin(lane: Lane, job: Job): void {
     const { signal } = this.#abort;
-    const work: Promise<void> = this.#work(lane, job, signal)
+    // Not at once: this may be told from within the machine.
+    const work: Promise<void> = Promise.resolve().then(() => this.#work(lane, job, signal))
       .then((complaint) => {
         if (!signal.aborted) this.#ended(lane, job, complaint);
       })

@@ -54,7 +54,7 @@ export interface PiotSurroundings {
 export interface RunListener {
   readonly counters: PiotCounters;
   /** After it is on the disk. */
-  told(event: PiotEvent): void;
+  told(event: PiotEvent, nameOf: (link: LinkView | number) => string): void;
   /** This node has another id now: a run with that is due. */
   renamed(): void;
 }
@@ -334,8 +334,9 @@ export class PiotRun implements MailboxHost, TasksHost {
 
   /** Called from within the machine, which must not be called back, after the turn is stored. */
   #event(event: PiotEvent): void {
-    this.#say.event(event, (link) => this.#nameOf(link));
-    this.#listener.told(event);
+    const nameOf = (link: LinkView | number) => this.#nameOf(link);
+    this.#say.event(event, nameOf);
+    this.#listener.told(event, nameOf);
     if (event.kind === "message") this.#routes.arrived(event.message);
     if (event.kind !== "sessionUp") return;
     const { peer, link } = event.link;

@@ -100,9 +100,9 @@ export class PiotService {
     problems.clear(STORE_PROBLEM);
     const run = this.#run;
     if (run) {
-      await run.end();
       this.#run = undefined;
       this.#mailbox.closed();
+      await run.end();
     }
     const tables = this.#tables;
     if (tables?.piot.enabled) this.#begin(tables);
@@ -117,7 +117,7 @@ export class PiotService {
     try {
       this.#run = new PiotRun(this.#around, tables, {
         counters: this.#counters,
-        told: (event) => this.#mailbox.told(event),
+        told: (event, nameOf) => this.#mailbox.told(event, nameOf),
         renamed: () => again(clock.now()),
       });
       this.#run.start(tables);
