@@ -27,13 +27,18 @@ export class BeaconClient {
   }
 
   /** @throws {SocketTimedOutError} where no beacon answers. */
-  async call(action: string, ...params: Json[]): Promise<Json> {
+  call(action: string, ...params: Json[]): Promise<Json> {
+    return this.callWithin(REPLY_WAIT, action, ...params);
+  }
+
+  /** {@linkcode call} with another patience, in s. */
+  async callWithin(wait: number, action: string, ...params: Json[]): Promise<Json> {
     const carried = new Carried(this.#ground, (options) => new ReqSocket(options));
     try {
       carried.socket.send(encodeRequest(action, ...params));
       carried.connect(this.#host, this.#port);
       const reply = await this.#waits.until(
-        REPLY_WAIT,
+        wait,
         () => carried.socket.take(carried.now),
         (again) => carried.onReadable(again),
       );
@@ -42,7 +47,7 @@ export class BeaconClient {
       void carried.close();
     }
     throw new SocketTimedOutError(
-      REPLY_WAIT,
+      wait,
       "the beacon of this computer does not answer; end the program that uses UDP port 9999",
     );
   }

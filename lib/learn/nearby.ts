@@ -54,6 +54,8 @@ export interface NearbyOptions {
 const DISCOVER_WAIT = 60;
 /** A slice of such a wait, in s: an older beacon serves nobody else meanwhile. */
 const SLICE = 0.5;
+/** At its end a program waits no longer than this for a beacon, in s: others forget by themselves. */
+const GOODBYE_WAIT = 1;
 /** Addresses that are remembered to be whole. */
 const MAX_WHOLE = 1_000;
 
@@ -311,7 +313,9 @@ export class Nearby {
     const names = [...this.#told];
     this.#told.clear();
     try {
-      for (const name of names) await this.#client.call("unadvertise", name);
+      for (const name of names) {
+        await this.#client.callWithin(GOODBYE_WAIT, "unadvertise", name);
+      }
     } catch (error) {
       if (!(error instanceof NetworkZeroError)) throw error;
       this.#options.onProblem?.(`the beacon does not answer: ${error.message}`);

@@ -62,7 +62,10 @@ export class RpcServer {
       ["pause", [0, 0, simple(() => beacon.pause())]],
       ["resume", [0, 0, simple(() => beacon.resume())]],
       ["reset", [0, 0, simple(() => beacon.reset())]],
-      ["stop", [0, 0, simple(() => output.stop())]],
+      ["stop", [0, 0, (_now, _params, reply) => {
+        reply(null);
+        output.stop();
+      }]],
     ]);
   }
 

@@ -69,6 +69,19 @@ computerTest(
   },
 );
 
+computerTest("learn: a beacon that is told to stop says so first", async (computer) => {
+  const program = computer.program();
+  await program.advertise("a", "127.0.0.1:1");
+  const other = computer.program();
+  const rpc = `127.0.0.1:${computer.options.rpcPort}`;
+  strictEqual(await other.sendMessageTo(rpc, ["STOP"], WAIT), null);
+  // Both ports are free again: the next one who asks becomes the beacon.
+  deepStrictEqual(await other.discoverGroup("a"), []);
+  strictEqual(await program.advertise("b", "127.0.0.1:2"), "127.0.0.1:2");
+  strictEqual(await other.discover("b", WAIT), "127.0.0.1:2");
+  await program.close();
+});
+
 computerTest("learn: the RPC port stays taken: said after three tries", async (computer) => {
   const time = new IdleTime();
   const other = Deno.listen({ hostname: "127.0.0.1", port: computer.options.rpcPort! });

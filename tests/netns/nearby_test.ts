@@ -85,11 +85,17 @@ netnsTest(
   },
 );
 
+const WITH_PYTHON = {
+  next: "nearby: a Python program on the next computer",
+  goodbye: "nearby: a learner's program takes back what it told another program's beacon",
+};
+
 if (python === undefined) {
-  const name = "nearby: a Python program on the next computer";
-  Deno.test({ name, ignore: skipReason(name, "needs python3-zmq"), fn() {} });
+  for (const name of Object.values(WITH_PYTHON)) {
+    Deno.test({ name, ignore: skipReason(name, "needs python3-zmq"), fn() {} });
+  }
 } else {
-  netnsTest("nearby: a Python program on the next computer", async (lab) => {
+  netnsTest(WITH_PYTHON.next, async (lab) => {
     const [a, b] = await nodes(lab, "ours", "theirs");
     await lab.cable(a, b, { ipv4: "192.168.77" });
     const peer = new Libzmq(python!, ["ip", "netns", "exec", b.netns]);
@@ -112,6 +118,38 @@ if (python === undefined) {
       await peer.close();
     }
     await ours.close();
+  });
+
+  netnsTest(WITH_PYTHON.goodbye, async (lab) => {
+    const [a] = await nodes(lab, "one");
+    const peer = new Libzmq(python!, ["ip", "netns", "exec", a.netns]);
+    try {
+      await peer.call("udp", "beacon", "0.0.0.0", 9999);
+      await peer.call("make", "rpc", "REP");
+      await peer.call("bind", "rpc", 9998);
+      // As a learner writes it: nothing is closed, the last line is the end.
+      const face = new URL("../../lib/nearby/mod.ts", import.meta.url);
+      const source = `import { advertise, discover } from "${face}";
+        console.log(await advertise("robot"), await discover("nobody", 0));`;
+      const child = a.spawn(Deno.execPath(), [
+        ...["eval", "--quiet", "--no-config", "--unstable-net", source],
+      ], { stdin: "null", stdout: "piped" });
+      const asked: Json[] = [];
+      for (const reply of ["127.0.0.1:50000", null, null]) {
+        const [, request] = await peer.call<[string, Json]>("receive_json", "rpc", WAIT * 1000);
+        asked.push(request);
+        await peer.call("send_json", "rpc", reply);
+      }
+      deepStrictEqual(asked, [
+        ["advertise", "robot", null, false, 20],
+        ["discover", "nobody", 0],
+        ["unadvertise", "robot"],
+      ]);
+      strictEqual((await child.status).code, 0);
+      strictEqual(await new Response(child.stdout).text(), "127.0.0.1:50000 null\n");
+    } finally {
+      await peer.close();
+    }
   });
 }
 
