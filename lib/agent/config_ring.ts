@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { key, nodeName, open, port } from "./config_row.ts";
+import { AgentError, ExitCode } from "../core/errors.ts";
+import { key, nodeName, open, port, type Values } from "./config_row.ts";
 import {
   boolean,
   duration,
@@ -165,3 +166,32 @@ export const ringRows = {
   ),
   connect_timeout: key(duration(100), "10s", "Limit of one such try."),
 };
+
+/** What a config says of the ring. */
+export type RingTable = Values<typeof ringRows>;
+
+/** The index of this server. @throws {AgentError} exit code 78 where the table does not tell. */
+export function ownIndex({ members, index }: RingTable, name: string): number {
+  if (members.length === 0) {
+    throw new AgentError(
+      'the ring has no members; write members = ["pi-1", "pi-2", …] below [ring] in the config, the' +
+        " same on each of them, or give --member NAME=HOST:PORT for each",
+      ExitCode.Config,
+    );
+  }
+  const names = members.map((member) => member.name);
+  if (index !== undefined) {
+    if (index < members.length) return index;
+    throw new AgentError(
+      `index = ${index}, but the members are ${names.join(", ")}, and they are counted from 0`,
+      ExitCode.Config,
+    );
+  }
+  const found = names.indexOf(name);
+  if (found >= 0) return found;
+  throw new AgentError(
+    `"${name}" is none of the ring's members (${names.join(", ")}); set index below [ring], or` +
+      " --index",
+    ExitCode.Config,
+  );
+}

@@ -8,11 +8,12 @@ import { AgentError, type Clock, ExitCode, messageOf, type Scheduler } from "../
 import type { RingView } from "../http/ring_api.ts";
 import type { InterfaceInfo } from "../net/mod.ts";
 import { jsonEqual, StateRefusal, type Value } from "../state/mod.ts";
+import type { RingTable } from "./config_ring.ts";
 import type { Log } from "./log.ts";
 import type { Network } from "./network.ts";
 import type { Problems } from "./problems.ts";
 import { NodePlaces, type PlacesNetwork, placeValue, RING_KEY } from "./ring_places.ts";
-import { RingServer, type RingTable } from "./ring_server.ts";
+import { RingServer } from "./ring_server.ts";
 
 const PROBLEM = "ring";
 /** A port that could not be had is tried again after this, in ms. */

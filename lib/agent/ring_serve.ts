@@ -6,10 +6,11 @@
 import { AgentError, ExitCode, messageOf, monotonicClock, Scheduler } from "../core/mod.ts";
 import { serveRingStatus } from "../http/ring_server.ts";
 import type { Config } from "./config.ts";
+import { ownIndex, type RingTable } from "./config_ring.ts";
 import { Log, stderrSink } from "./log.ts";
 import { Problems } from "./problems.ts";
 import { FixedPlaces } from "./ring_places.ts";
-import { ownIndex, RingServer, type RingTable } from "./ring_server.ts";
+import { RingServer } from "./ring_server.ts";
 
 /** What to serve. */
 export interface ServeRingOptions {

@@ -3,18 +3,16 @@
  *
  * @module
  */
-import { AgentError, type Clock, ExitCode, Random, type Scheduler } from "../core/mod.ts";
+import { type Clock, Random, type Scheduler } from "../core/mod.ts";
 import type { RingView } from "../http/ring_api.ts";
 import { formatHostPort } from "../net/address.ts";
 import { Logger, type RingCounters, type RingOutput } from "../ring/mod.ts";
 import { Ring } from "../ring/mod.ts";
-import type { Config, Endpoint } from "./config.ts";
-import { RING_PORT } from "./config_ring.ts";
+import type { Endpoint } from "./config.ts";
+import { ownIndex, RING_PORT, type RingTable } from "./config_ring.ts";
 import { type Feed, feedInto } from "./feed.ts";
 import { RingLogs } from "./ring_log.ts";
 import { RingSockets } from "./ring_sockets.ts";
-
-export type RingTable = Config["ring"];
 
 /** Port of v0.1. */
 export const LOGGER_PORT = 55_551;
@@ -65,32 +63,6 @@ interface Machine {
   readonly clients: number;
   nextWake(): number;
   wake(now: number): void;
-}
-
-/** The index of this server. @throws {AgentError} exit code 78 where the table does not tell. */
-export function ownIndex({ members, index }: RingTable, name: string): number {
-  if (members.length === 0) {
-    throw new AgentError(
-      'the ring has no members; write members = ["pi-1", "pi-2", …] below [ring] in the config, the' +
-        " same on each of them, or give --member NAME=HOST:PORT for each",
-      ExitCode.Config,
-    );
-  }
-  const names = members.map((member) => member.name);
-  if (index !== undefined) {
-    if (index < members.length) return index;
-    throw new AgentError(
-      `index = ${index}, but the members are ${names.join(", ")}, and they are counted from 0`,
-      ExitCode.Config,
-    );
-  }
-  const found = names.indexOf(name);
-  if (found >= 0) return found;
-  throw new AgentError(
-    `"${name}" is none of the ring's members (${names.join(", ")}); set index below [ring], or` +
-      " --index",
-    ExitCode.Config,
-  );
 }
 
 /** One server, from its start to its end. */
@@ -261,7 +233,10 @@ export class RingServer {
   #output(): RingOutput {
     const { whereabouts, onShutdown } = this.#options;
     return {
-      dial: (id, member) => this.#sockets.dial(id, this.#dialled(whereabouts.addresses(member))),
+      dial: (id, member) => {
+        const addresses = this.#dialled(whereabouts.addresses(member));
+        this.#sockets.dial(id, addresses, this.#options.table.connect_timeout);
+      },
       write: (id, bytes) => this.#sockets.write(id, bytes),
       close: (id) => this.#sockets.close(id),
       pause: (id, paused) => this.#sockets.pause(id, paused),

@@ -38,25 +38,28 @@ interface Open {
   paused: boolean;
   /** Lets a reader go on that waits. */
   resume: (() => void) | undefined;
+  /** Ends a connection that takes too long to be closed. */
+  late: ReturnType<typeof setTimeout> | undefined;
 }
 
 /** All sockets of one server. */
 export class RingSockets {
   readonly #host: SocketsHost;
+  readonly #lingerMs: number;
   readonly #listeners: Deno.TcpListener[] = [];
   readonly #open = new Map<ConnectionId, Open>();
   /** Being dialled; aborted where they are no longer wanted. */
   readonly #dialling = new Map<ConnectionId, AbortController>();
   /** Everything that is not over, also connections that linger. */
   readonly #work = new Set<Promise<void>>();
-  readonly #lingering = new Set<Deno.TcpConn>();
   /** Closed while the machine was told of it. */
   readonly #refused = new Set<ConnectionId>();
   #accepting = false;
   #closed = false;
 
-  constructor(host: SocketsHost) {
+  constructor(host: SocketsHost, lingerMs = LINGER) {
     this.#host = host;
+    this.#lingerMs = lingerMs;
   }
 
   /**
@@ -71,11 +74,16 @@ export class RingSockets {
     return formatHostPort(hostname, got);
   }
 
-  /** Tries the addresses one after the other. */
-  dial(id: ConnectionId, addresses: readonly { host: string; port: number }[]): void {
+  /** Tries the addresses one after the other, each for its part of the time that there is. */
+  dial(
+    id: ConnectionId,
+    addresses: readonly { host: string; port: number }[],
+    limitMs: number,
+  ): void {
     const abort = new AbortController();
     this.#dialling.set(id, abort);
-    this.#do(this.#dial(id, addresses, abort.signal));
+    const each = Math.ceil(limitMs / (addresses.length + 1));
+    this.#do(this.#dial(id, addresses, each, abort.signal));
   }
 
   write(id: ConnectionId, bytes: Uint8Array): void {
@@ -105,6 +113,7 @@ export class RingSockets {
     if (one === undefined && this.#accepting) this.#refused.add(id);
     if (one === undefined || one.closing) return;
     one.closing = true;
+    one.late = setTimeout(() => shut(one.conn), this.#lingerMs);
     this.#open.delete(id);
     this.#wake(one);
     if (!one.writing) this.#do(this.#linger(one));
@@ -120,11 +129,7 @@ export class RingSockets {
     this.#closed = true;
     this.stopListening();
     for (const id of [...this.#dialling.keys(), ...this.#open.keys()]) this.close(id);
-    const late = setTimeout(() => {
-      for (const conn of this.#lingering) shut(conn);
-    }, LINGER);
     while (this.#work.size > 0) await Promise.all(this.#work);
-    clearTimeout(late);
   }
 
   #do(work: Promise<void>): void {
@@ -155,19 +160,23 @@ export class RingSockets {
   async #dial(
     id: ConnectionId,
     addresses: readonly { host: string; port: number }[],
+    each: number,
     signal: AbortSignal,
   ): Promise<void> {
     let reason = "its address is not known";
     for (const { host, port } of addresses) {
+      const late = AbortSignal.timeout(each);
       try {
-        const conn = await Deno.connect({ hostname: host, port, signal });
+        const both = AbortSignal.any([signal, late]);
+        const conn = await Deno.connect({ hostname: host, port, signal: both });
         if (signal.aborted) return shut(conn);
         this.#dialling.delete(id);
         this.#begin(id, conn);
         return this.#host.connected(id);
       } catch (error) {
         if (signal.aborted) return;
-        reason = whyNot(error, formatHostPort(host, port));
+        const where = formatHostPort(host, port);
+        reason = late.aborted ? `${where} does not answer` : whyNot(error, where);
       }
     }
     // A name that is not known is told in a later turn, as everything else.
@@ -191,6 +200,7 @@ export class RingSockets {
       closing: false,
       paused: false,
       resume: undefined,
+      late: undefined,
     };
     this.#open.set(id, one);
     this.#do(this.#read(id, one));
@@ -255,9 +265,7 @@ export class RingSockets {
   }
 
   /** What the other end still sends is read: else our last words would be lost with it. */
-  async #linger({ conn }: Open): Promise<void> {
-    this.#lingering.add(conn);
-    const late = setTimeout(() => shut(conn), LINGER);
+  async #linger({ conn, late }: Open): Promise<void> {
     try {
       await conn.closeWrite();
       const buffer = new Uint8Array(4_096);
@@ -266,7 +274,6 @@ export class RingSockets {
       // It is gone, which is what was wanted.
     }
     clearTimeout(late);
-    this.#lingering.delete(conn);
     shut(conn);
   }
 

@@ -3,7 +3,7 @@ import { match, ok, rejects, strictEqual, throws } from "node:assert/strict";
 import { RingSockets, type SocketsHost } from "../../lib/agent/ring_sockets.ts";
 import { until } from "./in_process.ts";
 
-function sockets(overrides: Partial<SocketsHost> = {}) {
+function sockets(overrides: Partial<SocketsHost> = {}, lingerMs?: number) {
   const received: string[] = [];
   const ended: [number, string][] = [];
   let last = 0;
@@ -14,7 +14,7 @@ function sockets(overrides: Partial<SocketsHost> = {}) {
     ended: (id, reason) => void ended.push([id, reason]),
     failed: () => {},
     ...overrides,
-  });
+  }, lingerMs);
   const port = Number(all.listen("127.0.0.1", 0).split(":")[1]);
   return {
     all,
@@ -59,6 +59,17 @@ Deno.test("who does not read is no longer read, and given up in the end", async 
   await all.stop();
 });
 
+Deno.test("who does not read cannot keep a connection open that is to be closed", async () => {
+  const { all, connect, received } = sockets({}, 50);
+  const conn = await connect();
+  await conn.write(new Uint8Array(1));
+  await until("it is there", () => received.length > 0);
+  for (let i = 0; i < 20; i++) all.write(1, new Uint8Array(1_048_576));
+  all.close(1);
+  await all.stop();
+  conn.close();
+});
+
 Deno.test("paused: nothing is read until it goes on", async () => {
   const { all, connect, received } = sockets();
   const conn = await connect();
@@ -88,10 +99,10 @@ Deno.test("a port that is taken is said in one line", async () => {
 Deno.test("dialling: why not; and a connection that is no longer wanted is closed", async () => {
   const { all, port, ended } = sockets({ connected: (id) => void connected.push(id) });
   const connected: number[] = [];
-  all.dial(100, [{ host: "127.0.0.1", port: 1 }]);
-  all.dial(101, []);
-  all.dial(102, [{ host: "127.0.0.1", port: 1 }, { host: "127.0.0.1", port }]);
-  all.dial(103, [{ host: "127.0.0.1", port }]);
+  all.dial(100, [{ host: "127.0.0.1", port: 1 }], 1_000);
+  all.dial(101, [], 1_000);
+  all.dial(102, [{ host: "127.0.0.1", port: 1 }, { host: "127.0.0.1", port }], 1_000);
+  all.dial(103, [{ host: "127.0.0.1", port }], 1_000);
   all.close(103);
   const told = (id: number) => ended.some(([one]) => one === id);
   await until("all are told", () => told(100) && told(101) && connected.length === 1);

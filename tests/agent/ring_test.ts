@@ -2,7 +2,7 @@
 import { deepStrictEqual, match, ok, strictEqual, throws } from "node:assert/strict";
 import { parseConfig } from "../../lib/agent/config_parse.ts";
 import { NodePlaces, placeValue } from "../../lib/agent/ring_places.ts";
-import { ownIndex } from "../../lib/agent/ring_server.ts";
+import { ownIndex } from "../../lib/agent/config_ring.ts";
 import { AgentError, ExitCode } from "../../lib/core/mod.ts";
 import { Client } from "../../lib/cli/client.ts";
 import type { RingView } from "../../lib/http/api.ts";
