@@ -158,6 +158,13 @@ export type PiotEvent =
     readonly inherited: boolean;
   }
   | { readonly kind: "sessionDown"; readonly link: LinkView; readonly code: CloseCode }
+  /** A connection that we dialled led to no session. */
+  | {
+    readonly kind: "attemptFailed";
+    readonly link: LinkView;
+    readonly connection: ConnectionId;
+    readonly code: CloseCode;
+  }
   | { readonly kind: "message"; readonly message: Message }
   | {
     readonly kind: "confirmed";

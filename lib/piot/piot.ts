@@ -410,8 +410,11 @@ export class Piot implements Machine {
       actions: (link) => hooks?.actions(link.handle) ?? { waiting: [], running: [] },
       isNeeded: (link) => this.#isNeeded(link),
       up: (now, link, outcome, resume) => this.#up(now, link, outcome, resume),
-      ended: (now, { link, role }, code, wasActive) => {
+      ended: (now, { link, role, connection }, code, wasActive) => {
         if (!link) return;
+        if (role === "client" && !wasActive) {
+          this.#event({ kind: "attemptFailed", link: link.view(), connection, code });
+        }
         if (role === "client" || wasActive) link.dialler.ended(now, code);
         if (wasActive) this.#event({ kind: "sessionDown", link: link.view(), code });
       },

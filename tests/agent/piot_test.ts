@@ -215,6 +215,12 @@ Deno.test("messages: plain links, with a key, with another one, and without", as
   await until("the friend is linked", async () => (await fromFriend.links())[0]?.state === "up");
   strictEqual((await fromFriend.send({ to: "server", text: "hello" })).state, "confirmed");
   strictEqual((await fromServer.send({ to: "friend", text: "hello back" })).state, "confirmed");
+  for (const one of [foe, open]) {
+    await until(
+      "it says why",
+      () => one.agent.problems.current().some((line) => /does not take us \(auth\)/.test(line)),
+    );
+  }
   using fromFoe = apiOf(foe);
   using fromOpen = apiOf(open);
   for (const from of [fromFoe, fromOpen]) {

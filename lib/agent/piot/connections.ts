@@ -59,6 +59,11 @@ export class Connections {
     return this.#pipes.size;
   }
 
+  /** Where a connection goes to or comes from: `HOST:PORT`. */
+  remoteOf(connection: ConnectionId): string | undefined {
+    return this.#pipes.get(connection)?.remote;
+  }
+
   /** The port of plain links; `undefined` where none is open. */
   get port(): number | undefined {
     return this.#listener?.port;
@@ -165,6 +170,10 @@ class Pipe {
     this.#stream = stream;
     this.#limit = limit;
     stream.onWritable(() => this.#drain());
+  }
+
+  get remote(): string {
+    return this.#stream.remote;
   }
 
   write(bytes: Uint8Array): void {

@@ -10,6 +10,7 @@ import {
   formatHostPort,
   type HostPort,
   type InterfaceInfo,
+  isLinkLocal6,
   parseHostPort,
   type SecureStream,
 } from "../../net/mod.ts";
@@ -25,6 +26,7 @@ import {
   hostToken,
   isLoopbackAddress,
   PIOT_KEY,
+  portOf,
   readEntry,
 } from "./entry.ts";
 
@@ -63,6 +65,9 @@ export interface DirectoryOptions {
 
 /** Addresses of one node that are tried at the most. */
 const MOST_TRIED = 8;
+/** An address at which another node answered is left out for so long, in ms. */
+const AVOIDED = 600_000;
+const MOST_AVOIDED = 256;
 /** Nodes that are asked to dial us, at the most: what is published is small. */
 const MOST_CALLS = 8;
 
@@ -73,6 +78,8 @@ export class Directory {
   readonly #published: (Value | undefined)[] = [];
   readonly #unsubscribe: (() => void)[] = [];
   readonly #calls = new Set<Id>();
+  /** `NODE HOST:PORT` → until when, in monotonic ms. */
+  readonly #avoided = new Map<string, number>();
   readonly #ownIds: readonly string[];
   readonly #host = hostToken();
   #looking = false;
@@ -122,6 +129,15 @@ export class Directory {
     if (wanted) this.#calls.add(id);
     else this.#calls.delete(id);
     this.publish();
+  }
+
+  /** Another node answered at an address of this one. Whether there are others to try. */
+  avoid(address: string, remote: string): boolean {
+    const place = this.#placeOf(address);
+    if (!place) return false;
+    if (this.#avoided.size >= MOST_AVOIDED) this.#avoided.clear();
+    this.#avoided.set(`${place.node} ${remote}`, this.#options.clock.now() + AVOIDED);
+    return place.network !== undefined && this.#candidates(place.network, place.node).length > 0;
   }
 
   /** Publish what holds now, where that is something else. */
@@ -196,10 +212,14 @@ export class Directory {
 
   /** Opens a stream to `@NETWORK/NODE`; `undefined` where that is no such address. */
   dial(address: string, signal: AbortSignal): Promise<SecureStream> | undefined {
+    const place = this.#placeOf(address);
+    return place && this.#dialNode(place.network, place.node, signal);
+  }
+
+  #placeOf(address: string): { network: PiotNetwork | undefined; node: string } | undefined {
     const [, name, node] = /^@([^/]+)\/([0-9a-f]+)$/.exec(address) ?? [];
     if (name === undefined || node === undefined) return undefined;
-    const network = this.#options.networks.find(({ config }) => config.name === name);
-    return this.#dialNode(network, node, signal);
+    return { network: this.#options.networks.find(({ config }) => config.name === name), node };
   }
 
   async #dialNode(
@@ -225,13 +245,18 @@ export class Directory {
   #candidates({ machine, view }: PiotNetwork, node: string): HostPort[] {
     const [published] = view.get({ nodes: [node], keys: [PIOT_KEY] });
     const entry = readEntry(published?.entries[0]?.value);
-    const told = entry === undefined ? [] : addressesOf(entry, this.#host);
-    const near = machine.peers().filter((peer) => peer.node === node).flatMap(({ address }) => {
-      const { host } = parseHostPort(address, 0);
-      return told.slice(0, 1).map(({ port }) => ({ host, port }));
+    const port = entry && portOf(entry);
+    if (entry === undefined || port === undefined) return [];
+    const told = addressesOf(entry, this.#host);
+    const near = machine.peers().filter((peer) => peer.node === node).map((peer) => {
+      const { host } = parseHostPort(peer.address, 0);
+      const scoped = !isLinkLocal6(host) || host.includes("%");
+      return { host: scoped ? host : `${host}%${peer.endpointName}`, port };
     });
     const all = new Map([...near, ...told].map((one) => [formatHostPort(one.host, one.port), one]));
-    return [...all.values()].slice(0, MOST_TRIED);
+    const now = this.#options.clock.now();
+    return [...all].filter(([address]) => (this.#avoided.get(`${node} ${address}`) ?? 0) <= now)
+      .map(([, one]) => one).slice(0, MOST_TRIED);
   }
 
   #ownAddresses({ listen, interfaces }: PiotNetwork): string[] {
@@ -290,7 +315,7 @@ export class Directory {
           name: before?.name ?? name,
           addresses: [
             ...before?.addresses ?? [],
-            ...(addressesOf(entry, this.#host).length > 0 ? [`@${config.name}/${node}`] : []),
+            ...(portOf(entry) !== undefined ? [`@${config.name}/${node}`] : []),
           ],
           calls: before?.calls === true || entry.calls.includes(id),
         });

@@ -27,6 +27,15 @@ export interface PiotEntry {
 
 const ID = /^[0-9a-f]{32}$/;
 
+/** The port that a node listens on; `undefined` where it does not. */
+export function portOf({ at }: PiotEntry): number | undefined {
+  for (const text of at) {
+    const port = Number(/:(\d{1,5})$/.exec(text)?.[1] ?? 0);
+    if (port > 0 && port < 65_536) return port;
+  }
+  return undefined;
+}
+
 /** Whether only this computer is meant. */
 export function isLoopbackAddress(host: string): boolean {
   return host === "localhost" || host === "::1" || /^127\./.test(host);

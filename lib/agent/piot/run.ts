@@ -8,6 +8,7 @@ import { type Clock, Random, type Scheduler } from "../../core/mod.ts";
 import { formatHostPort, type InterfaceInfo } from "../../net/mod.ts";
 import {
   Actions,
+  CloseCode,
   type Destination,
   type Id,
   type LinkView,
@@ -27,6 +28,7 @@ import { identityOf } from "./identity.ts";
 import type { MailboxHost } from "./mailbox.ts";
 import { machineConfig, type PiotTables, readKey } from "./piot_config.ts";
 import { RouteEngine } from "./routes.ts";
+import { closeName } from "./rows.ts";
 import type { TasksHost } from "./tasks.ts";
 import { PiotLog } from "./tell.ts";
 
@@ -34,6 +36,14 @@ import { PiotLog } from "./tell.ts";
 const CONNECT = 5_000;
 /** The window of the protocol (spec/piot.md §6), in bytes. */
 const WINDOW = 4 * 1_048_576;
+
+/** What a person has to look at, at the other end of a plain link. */
+const REFUSALS: readonly CloseCode[] = [
+  CloseCode.Auth,
+  CloseCode.LinkRejected,
+  CloseCode.LinkPending,
+  CloseCode.Version,
+];
 
 /** What the rest of the agent gives to PIoT. */
 export interface PiotSurroundings {
@@ -338,9 +348,30 @@ export class PiotRun implements MailboxHost, TasksHost {
     this.#say.event(event, nameOf);
     this.#listener.told(event, nameOf);
     if (event.kind === "message") this.#routes.arrived(event.message);
+    if (event.kind === "attemptFailed") this.#attemptFailed(event);
     if (event.kind !== "sessionUp") return;
     const { peer, link } = event.link;
     if (peer !== undefined) queueMicrotask(() => this.#settled(peer, link));
+  }
+
+  /** Another node answered: the right one may be at another of its addresses. */
+  #attemptFailed({ link, connection, code }: PiotEvent & { kind: "attemptFailed" }): void {
+    const remote = this.#connections.remoteOf(connection) ?? "";
+    const { peer, addresses } = link;
+    const sealed = addresses.filter((address) => address.startsWith("@"));
+    if (code === CloseCode.WrongNode && peer !== undefined) {
+      const others = sealed.filter((address) => this.directory.avoid(address, remote));
+      if (others.length === 0) return;
+      queueMicrotask(() => this.input((machine, now) => machine.retry(now, peer)));
+    } else if (sealed.length === 0 && REFUSALS.includes(code)) {
+      this.#around.problems.note(
+        `piot:refused:${link.link}`,
+        `messages: ${remote} does not take us (${
+          closeName(code)
+        }); look at key_file and policy in` +
+          " [piot] on both sides",
+      );
+    }
   }
 
   #nameOf(link: LinkView | number): string {
