@@ -45,3 +45,49 @@ Deno.test("five servers, 10 000 messages from 3 clients: once in each log; then 
   }
   await ring.stop();
 });
+
+Deno.test("a server that is stopped for a while: clients wait, nothing is lost", async () => {
+  await using place = new Place();
+  const ring = new RingServers(place, freeSites(5));
+  await ring.startAll();
+  ring.servers[1]?.kill("SIGSTOP");
+  const count = 20_000;
+  const conn = await Deno.connect({ hostname: "127.0.0.1", port: ring.sites[0]?.port ?? 0 });
+  let answers = "";
+  const reading = (async () => {
+    const decoder = new TextDecoder();
+    for await (const piece of conn.readable) {
+      answers += decoder.decode(piece);
+      if (answers.length >= 3 * count) break;
+    }
+  })();
+  const text = Array.from(
+    { length: count },
+    (_, i) => `MSG message ${i} of many, many, many more\n`,
+  );
+  const bytes = new TextEncoder().encode(text.join(""));
+  const writing = (async () => {
+    for (let at = 0; at < bytes.length;) at += await conn.write(bytes.subarray(at, at + 65_536));
+  })();
+  // It takes some thousand, and then no more.
+  let before = -1;
+  await until("it waits", async () => {
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const same = before === answers.length && before > 0;
+    before = answers.length;
+    return same;
+  });
+  ok(before < 3 * 5_000, String(before / 3));
+  strictEqual(ring.counts(0).size, before / 3);
+  ring.servers[1]?.kill("SIGCONT");
+  await Promise.all([reading, writing]);
+  strictEqual(answers, "OK\n".repeat(count));
+  await ring.quiet([0, 1, 2, 3, 4]);
+  for (const index of ring.sites.keys()) {
+    const counts = ring.counts(index);
+    strictEqual(counts.size, count);
+    ok([...counts.values()].every((n) => n === 1));
+    deepStrictEqual(ring.log(index, "error"), []);
+  }
+  await ring.stop();
+});
