@@ -63,9 +63,15 @@ netnsTest("netns ring: a cable that is pulled is noticed by the missing answer",
   Deno.writeTextFileSync(
     `${place.dir}/ring.toml`,
     '[ring]\nkeep_alive = "1s"\nanswer_timeout = "1s"\nidle_timeout = "3s"\nreconnect = "1s"\n' +
-      'connect_timeout = "1s"\n',
+      'connect_timeout = "1s"\ncheck_peers = true\npeer_port = 55553\n',
   );
   await ring.startAll();
+  deepStrictEqual((await ring.view(0))?.members[1]?.address, "192.0.2.2:55553");
+  const before = place.start(
+    ["ring", "send", "-s", "192.0.2.1:55552", "-n", "1", "-m", "from a client"],
+    { spawn: inside(all[1] as Node) },
+  );
+  strictEqual((await before.result()).code, 0);
   const [a] = all as [Node];
   const name = all[2]?.interfaces[0] as string;
   await all[2]?.ip("link", "set", name, "down");
@@ -78,7 +84,7 @@ netnsTest("netns ring: a cable that is pulled is noticed by the missing answer",
   const client = ring.send("one", ["-n", "20", "-i", "1ms", "-s", "s0"], inside(a));
   strictEqual((await client.result()).code, 0);
   for (const index of [0, 1, 3, 4]) {
-    await until(`s${index} has all`, () => ring.counts(index).size === 20);
+    await until(`s${index} has all`, () => ring.counts(index).size === 21);
   }
   await until("half-open connections end", async () => {
     const view = await ring.view(0) as RingView;
@@ -86,7 +92,7 @@ netnsTest("netns ring: a cable that is pulled is noticed by the missing answer",
   });
   await all[2]?.ip("link", "set", name, "up");
   await ring.whole();
-  strictEqual(ring.counts(2).size, 0);
+  strictEqual(ring.counts(2).size, 1);
   await ring.stop();
 });
 
