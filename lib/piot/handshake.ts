@@ -7,7 +7,7 @@
 import type { Epoch, Id } from "./fields.ts";
 import { CloseCode, type Frame, type FrameFields, VERSION } from "./frame.ts";
 import type { Link } from "./link.ts";
-import { Outcome } from "./outbox.ts";
+import { Outcome, WIDE_WINDOW } from "./outbox.ts";
 import { proofOf } from "./proof.ts";
 import { ORDERED_IDS } from "./seen.ts";
 import type { SessionHost } from "./session_host.ts";
@@ -134,7 +134,7 @@ export class Handshake {
       auth: this.#key ? 1 : 0,
       maxFrame: config.maxFrame,
       idle: Math.max(1, Math.round(config.idle / 1_000)),
-      features: [ORDERED_IDS],
+      features: [ORDERED_IDS, WIDE_WINDOW],
     });
   }
 

@@ -18,6 +18,14 @@ import type { Turn } from "./turn.ts";
 
 /** Unconfirmed messages at a time (§6): one is always allowed. */
 export const WINDOW_ENTRIES = 64;
+/**
+ * The feature of HELLO by which a node says that more messages than the specification's 64 may be on
+ * their way to it: while both sides write to their disks, messages still flow.
+ */
+export const WIDE_WINDOW = "wide-window";
+/** To such a peer; what has a number cannot give way to newer messages, so it stays a part of all. */
+const WIDEST = 256;
+const WIDE_PART = 4;
 export const WINDOW_BYTES = 4 * 1_048_576;
 /** Wrong confirmations of one message until it is given up. */
 const MISMATCHES = 3;
@@ -77,6 +85,7 @@ export class Outbox {
   #expiresFrom = 0;
   /** The next number to transmit in this session. */
   #cursor = 1;
+  #window = WINDOW_ENTRIES;
   #flying = 0;
   #flyingBytes = 0;
 
@@ -236,9 +245,15 @@ export class Outbox {
     return true;
   }
 
+  /** A session begins. `wide`: the peer takes a {@linkcode WIDE_WINDOW}; `room`: entries that we hold. */
+  openWindow(wide: boolean, room: number): void {
+    const most = Math.min(WIDEST, Math.floor(room / WIDE_PART));
+    this.#window = wide ? Math.max(WINDOW_ENTRIES, most) : WINDOW_ENTRIES;
+  }
+
   /** The next message that the window lets through; it has its number then. */
   transmit(): Numbered | undefined {
-    if (this.#flying >= WINDOW_ENTRIES) return undefined;
+    if (this.#flying >= this.#window) return undefined;
     const repeated = this.#cursor <= this.#lastSeq;
     const entry = repeated ? this.#sent.get(this.#cursor) : this.#held.first;
     if (!repeated && entry === undefined) return undefined;

@@ -24,6 +24,7 @@ import {
 } from "./frame.ts";
 import { Handshake, type Rival } from "./handshake.ts";
 import type { Link } from "./link.ts";
+import { WIDE_WINDOW } from "./outbox.ts";
 import { ORDERED_IDS } from "./seen.ts";
 import type { SessionHost } from "./session_host.ts";
 
@@ -90,6 +91,8 @@ export class Session implements Rival {
         done: (now, link, outcome, resume) => {
           this.#isActive = true;
           link.session = this;
+          const wide = this.#handshake.hello?.features?.includes(WIDE_WINDOW) ?? false;
+          link.outbox.openWindow(wide, host.config.holdEntries);
           link.dialler.up(now);
           host.up(now, link, outcome, resume);
           this.pump(now);

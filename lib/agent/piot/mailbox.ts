@@ -36,6 +36,8 @@ export interface MailboxHost {
   readonly limits: () => { readonly holdEntries: number; readonly holdBytes: number };
   /** Messages that a route works on. */
   readonly isRouted: (message: Message) => boolean;
+  /** Notices of undelivered messages came or went. */
+  readonly noticed: () => void;
   /** A destination was used for the first time, or again: it may need an address. */
   readonly wanted: (to: Destination) => void;
 }
@@ -223,10 +225,12 @@ export class Mailbox implements MessagesApi {
   }
 
   dismiss(notices: readonly number[] | undefined): Promise<number[]> {
-    const { input } = this.#host();
+    const { input, noticed } = this.#host();
     return this.#change(input, (machine) => {
       const chosen = notices ?? machine.notices().map(({ at }) => at);
-      return chosen.filter((at) => machine.dismiss(at));
+      const gone = chosen.filter((at) => machine.dismiss(at));
+      noticed();
+      return gone;
     });
   }
 

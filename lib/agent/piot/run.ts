@@ -36,6 +36,11 @@ import { PiotLog } from "./tell.ts";
 const CONNECT = 5_000;
 /** The window of the protocol (spec/piot.md §6), in bytes. */
 const WINDOW = 4 * 1_048_576;
+/** Input so soon after the last write is one of many, in ms. */
+const BUSY = 2;
+
+/** The problem that something was not delivered. */
+const UNDELIVERED = "piot:undelivered";
 
 /** What a person has to look at, at the other end of a plain link. */
 const REFUSALS: readonly CloseCode[] = [
@@ -92,6 +97,7 @@ export class PiotRun implements MailboxHost, TasksHost {
   /** Addresses of the config that a link is held to. */
   readonly #always: ReadonlySet<string>;
   #flushing = false;
+  #flushedAt = -Infinity;
   #ended = false;
 
   /**
@@ -165,6 +171,7 @@ export class PiotRun implements MailboxHost, TasksHost {
     for (const { transport } of this.#networks) {
       transport.messages!.taker = (stream) => this.#connections.taken(stream);
     }
+    this.noticed();
     this.input((machine, now) => this.#holdLinks(machine, now));
     scheduler.add(this.machine);
     scheduler.add(this.#routes);
@@ -203,17 +210,35 @@ export class PiotRun implements MailboxHost, TasksHost {
     this.#guarded((now) => step(this.machine, now));
     if (this.#flushing) return;
     this.#flushing = true;
-    queueMicrotask(() => {
-      this.#flushing = false;
-      if (this.#ended) return;
-      this.#guarded((now) => this.machine.flush(now));
-      this.#around.scheduler.touch();
-    });
+    // A first input is written at once. While one follows upon the other, whatever else is ready now
+    // is heard first: a write to the disk takes as long as many messages do.
+    const sinceLast = this.#around.clock.now() - this.#flushedAt;
+    if (sinceLast > BUSY) queueMicrotask(this.#flush);
+    else afterInput(this.#flush);
+  };
+
+  readonly #flush = (): void => {
+    this.#flushing = false;
+    if (this.#ended) return;
+    this.#guarded((now) => this.machine.flush(now));
+    this.#flushedAt = this.#around.clock.now();
+    this.#around.scheduler.touch();
   };
 
   readonly limits = (): PiotConfig => this.#config;
 
   readonly isRouted = (message: Message): boolean => this.#routes.has(message);
+
+  /** `status` tells of undelivered messages until somebody has read of them. */
+  readonly noticed = (): void => {
+    const { problems } = this.#around;
+    const count = this.machine.notices().length;
+    if (count === 0) return problems.clear(UNDELIVERED);
+    const line = `${count} message${
+      count === 1 ? " was" : "s were"
+    } not delivered; see: agent outbox`;
+    problems.note(UNDELIVERED, line, { lasts: true });
+  };
 
   /** Something was sent there: make sure that its link can be dialled. */
   readonly wanted = (to: Destination): void => {
@@ -239,6 +264,7 @@ export class PiotRun implements MailboxHost, TasksHost {
       outbox: sum(({ waiting }) => waiting),
       outboxBytes: sum(({ waitingBytes }) => waitingBytes),
       inbox: sum(({ received }) => received),
+      undelivered: this.machine.notices().length,
     };
   }
 
@@ -348,6 +374,7 @@ export class PiotRun implements MailboxHost, TasksHost {
     this.#say.event(event, nameOf);
     this.#listener.told(event, nameOf);
     if (event.kind === "message") this.#routes.arrived(event.message);
+    if (event.kind === "dropped" || event.kind === "refused") this.noticed();
     if (event.kind === "attemptFailed") this.#attemptFailed(event);
     if (event.kind !== "sessionUp") return;
     const { peer, link } = event.link;
@@ -390,4 +417,18 @@ export class PiotRun implements MailboxHost, TasksHost {
     const { name, addresses } = view;
     this.input((machine, now) => machine.learn(now, { peer, name, addresses, dial: "needed" }));
   }
+}
+
+const { port1, port2 } = new MessageChannel();
+const afterwards: (() => void)[] = [];
+
+/** Calls back in the next turn of the event loop: sooner than a timer could. */
+function afterInput(callback: () => void): void {
+  afterwards.push(callback);
+  if (afterwards.length > 1) return;
+  port1.onmessage = () => {
+    port1.onmessage = null;
+    for (const one of afterwards.splice(0)) one();
+  };
+  port2.postMessage(null);
 }
