@@ -38,6 +38,7 @@ export interface PiotFigures {
   readonly outbox: number;
   readonly outboxBytes: number;
   readonly inbox: number;
+  readonly undelivered: number;
 }
 
 const HELP: Readonly<Record<keyof PiotCounters, string>> = {
@@ -60,6 +61,7 @@ export function piotMetrics(figures: PiotFigures): Metric[] {
     samples: [{ value }],
   });
   const { counters, links, sessions, connections, outbox, outboxBytes, inbox } = figures;
+  const { undelivered } = figures;
   return [
     ...(Object.keys(HELP) as (keyof PiotCounters)[]).map((name) =>
       one(
@@ -75,5 +77,6 @@ export function piotMetrics(figures: PiotFigures): Metric[] {
     one("outbox", "Messages that wait to be confirmed.", "gauge", outbox),
     one("outbox_bytes", "Bytes of those.", "gauge", outboxBytes),
     one("inbox", "Messages that nobody has taken yet.", "gauge", inbox),
+    one("undelivered", "Notices of undelivered messages.", "gauge", undelivered),
   ];
 }
