@@ -166,9 +166,13 @@ Deno.test("messages: ttl, no-hold, dismissing what was not delivered", async () 
   strictEqual(waiting.length, 1);
   deepStrictEqual(undelivered.map(({ to, reason }) => [to, reason]), [["nobody", "expired"]]);
   ok(a.log.some((line) => /was not delivered \(expired\)/.test(line)), a.log.join("\n"));
+  const isTold = () =>
+    a.agent.problems.current().some((line) => /^1 message was not delivered/.test(line));
+  ok(isTold());
   deepStrictEqual(await fromA.ask("DELETE", "/v1/outbox/undelivered"), {
     removed: [undelivered[0]?.notice],
   });
+  ok(!isTold());
   deepStrictEqual((await fromA.outbox()).undelivered, []);
   const link = (await fromA.links()).find(({ name }) => name === "nobody");
   await fromA.ask("DELETE", `/v1/piot/links/${link?.link}`);

@@ -12,7 +12,7 @@ import { Random } from "../../lib/core/mod.ts";
 import type { InboxRow, SendReceipt } from "../../lib/http/api.ts";
 import { Place, until } from "./harness.ts";
 
-const KILLS = Number(Deno.env.get("AGENT_KILLS") ?? 100);
+const KILLS = Number(Deno.env.get("AGENT_KILLS") ?? 30);
 const MESSAGES = Number(Deno.env.get("AGENT_MESSAGES") ?? 10_000);
 const LIMITS = `[piot]
 hold_entries = 100_000
