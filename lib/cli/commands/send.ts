@@ -7,6 +7,8 @@ import { type Call, flagText, hasFlag } from "../call.ts";
 import { localClient } from "../sockets.ts";
 
 const WAIT = "1s";
+/** From this length on it matters how text is written, in characters. */
+const LONG_TEXT = 65_536;
 /** What the agent may take besides the wait, in ms. */
 const PATIENCE = 40_000;
 
@@ -54,7 +56,10 @@ function bodyOf(call: Call, bytes: Uint8Array): Record<string, unknown> {
       throw usage(`the message is not JSON (${messageOf(error)}); text needs quotes: '"on"'`);
     }
   }
-  return text === undefined ? { base64: bytes.toBase64(), ...typed } : { text, ...typed };
+  if (text === undefined) return { base64: bytes.toBase64(), ...typed };
+  // Control characters take six bytes each in JSON.
+  const isLong = text.length > LONG_TEXT && JSON.stringify(text).length > 2 * text.length;
+  return isLong ? { base64: bytes.toBase64(), type: "text/plain", ...typed } : { text, ...typed };
 }
 
 /** `undefined` where it is not text. */
