@@ -16,6 +16,7 @@ import { leaveHandover, takeHandover } from "./handover.ts";
 import { loadSecrets } from "./keys.ts";
 import type { Log } from "./log.ts";
 import { LsoeService } from "./lsoe.ts";
+import { NearbyService } from "./nearby/service.ts";
 import { Network, type Surroundings } from "./network.ts";
 import { PiotService } from "./piot/service.ts";
 import { Problems } from "./problems.ts";
@@ -58,6 +59,7 @@ export class Agent {
   readonly #lsoe: LsoeService;
   readonly #ring: RingService;
   readonly #piot: PiotService;
+  readonly #nearby: NearbyService;
   #config: Config;
   #api: ApiServer | undefined;
   /** It takes part in all networks. */
@@ -119,6 +121,11 @@ export class Agent {
       stateDir: config.agent.stateDir,
       interfaces: () => this.#interfaces.current(),
     });
+    this.#nearby = new NearbyService({
+      ...around,
+      networks: this.networks,
+      interfaces: () => this.#interfaces.current(),
+    });
     this.#view = new ApiView({
       name: config.agent.name,
       version: VERSION,
@@ -130,6 +137,7 @@ export class Agent {
       lsoe: this.#lsoe,
       ring: this.#ring,
       piot: this.#piot,
+      nearby: this.#nearby,
       program: new Program({
         networks: this.networks,
         interfaces: () => this.#interfaces.current(),
@@ -170,7 +178,7 @@ export class Agent {
     return this.#api?.socket;
   }
 
-  /** Take over what can change while running: keys, `connect`, `[lsoe]`, `[piot]`, the log level. */
+  /** Take over what can change while running: keys, `connect`, `[lsoe]`, `[piot]`, `[nearby]`, the log level. */
   reload(config: Config): void {
     this.#log.level = config.agent.logLevel;
     for (const network of this.networks) {
@@ -183,6 +191,7 @@ export class Agent {
     void this.#lsoe.configure(config.lsoe);
     void this.#ring.configure(config.ring);
     void this.#piot.configure(config);
+    void this.#nearby.configure(config);
     this.#config = config;
     this.#log.notice("the config was read again");
   }
@@ -196,7 +205,12 @@ export class Agent {
       const links = this.networks.map((network) => [network.config.name, network.pause()] as const);
       leaveHandover(this.#config.agent.stateDir, new Map(links), (line) => this.#log.warning(line));
     }
-    await Promise.all([this.#lsoe.stop(), this.#piot.stop(), this.#ring.stop()]);
+    await Promise.all([
+      this.#lsoe.stop(),
+      this.#piot.stop(),
+      this.#ring.stop(),
+      this.#nearby.stop(),
+    ]);
     this.#unsubscribe();
     this.#interfaces.close();
     this.#gateway.stop();
@@ -227,6 +241,7 @@ export class Agent {
       this.#lsoe.followInterfaces(all);
       this.#ring.followInterfaces();
       this.#piot.followInterfaces();
+      this.#nearby.followInterfaces();
     });
     this.scheduler.add(this.#lsoe);
     await this.#lsoe.configure(this.#config.lsoe);
@@ -234,6 +249,8 @@ export class Agent {
     await this.#ring.configure(this.#config.ring);
     this.scheduler.add(this.#piot);
     await this.#piot.configure(this.#config);
+    this.scheduler.add(this.#nearby);
+    await this.#nearby.configure(this.#config);
     this.#started = true;
   }
 

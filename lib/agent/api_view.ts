@@ -15,6 +15,7 @@ import type {
   LsoeSessionRow,
   MessagesApi,
   Metric,
+  NearbyApi,
   NodeRow,
   PeerRow,
   ProgramApi,
@@ -36,6 +37,7 @@ import type { LsoeService } from "./lsoe.ts";
 import { LINKS_PREFIX, LSOE_ID_KEY } from "./lsoe_entry.ts";
 import { cablesOf } from "./lsoe_graph.ts";
 import { metricsOf } from "./metrics.ts";
+import type { NearbyService } from "./nearby/service.ts";
 import type { Network } from "./network.ts";
 import type { PiotService } from "./piot/service.ts";
 import type { Problems } from "./problems.ts";
@@ -54,6 +56,7 @@ export interface ApiViewOptions {
   readonly lsoe: Pick<LsoeService, "sessions" | "subscribe" | "figures">;
   readonly ring: Pick<RingService, "view" | "figures">;
   readonly piot: Pick<PiotService, "api" | "tasks" | "figures">;
+  readonly nearby: NearbyApi & Pick<NearbyService, "figures">;
   /** A machine was told something: its next wake may have moved. */
   readonly touched: () => void;
 }
@@ -65,11 +68,13 @@ export class ApiView implements AgentApi {
   readonly program: ProgramApi;
   readonly messages: MessagesApi;
   readonly tasks: TasksApi;
+  readonly nearby: NearbyApi;
 
   constructor(options: ApiViewOptions) {
     this.program = options.program;
     this.messages = options.piot.api;
     this.tasks = options.piot.tasks;
+    this.nearby = options.nearby;
     this.#options = options;
     this.#startedAt = options.clock.now();
   }
@@ -244,6 +249,7 @@ export class ApiView implements AgentApi {
       lsoe: this.#options.lsoe.figures(),
       ring: this.#options.ring.figures(),
       piot: this.#options.piot.figures(),
+      nearby: this.#options.nearby.figures(),
     });
   }
 

@@ -343,12 +343,24 @@ export const actionRows = {
 };
 
 export const nearbyRows = {
-  enabled: key(boolean, true, "Beacon for networkzero: advertise, discover, ask, news."),
+  enabled: key(
+    boolean,
+    true,
+    "Beacon for networkzero: advertise, discover, ask, news. All of this table can change while it runs.",
+  ),
   beacon_port: key(port, 9_999, "UDP port of the adverts; the same on all computers."),
   rpc_port: key(port, 9_998, "TCP port on 127.0.0.1 at which local programs find the beacon."),
-  interfaces: key(
+  interfaces: open(
     listOf(glob),
+    "those of the networks; where these are none, or lo alone, no port is opened and services are" +
+      " told in the shared state only",
     ["*"],
-    "Interfaces on which adverts go out; `*` as in [[network]].",
+    "Interfaces on which adverts go out; `*` as in [[network]], but without loopback.",
+  ),
+  prefer: key(
+    listOf(text("an IPv4 address, perhaps with *", /^[\d.*]{1,15}$/)),
+    ["192.168.*"],
+    "Which address of a service comes first, among those that are equally well in reach; and which" +
+      " of its own addresses a computer tells first.",
   ),
 };

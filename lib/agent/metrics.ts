@@ -5,6 +5,7 @@
  */
 import type { Metric, RingView } from "../http/api.ts";
 import type { LsoeFigures } from "./lsoe.ts";
+import { type NearbyFigures, nearbyMetrics } from "./nearby/figures.ts";
 import type { Network } from "./network.ts";
 import { type PiotFigures, piotMetrics } from "./piot/figures.ts";
 
@@ -18,6 +19,8 @@ export interface AgentFigures {
   /** Absent where there is no ring. */
   readonly ring?: RingView | undefined;
   readonly piot?: PiotFigures | undefined;
+  /** Absent where it is switched off. */
+  readonly nearby?: NearbyFigures | undefined;
 }
 
 /** `fooBar` → `foo_bar`. */
@@ -91,6 +94,7 @@ export function metricsOf(networks: readonly Network[], agent: AgentFigures): Me
     ...(agent.lsoe === undefined ? [] : lsoeMetrics(agent.lsoe)),
     ...(agent.ring === undefined ? [] : ringMetrics(agent.ring)),
     ...(agent.piot === undefined ? [] : piotMetrics(agent.piot)),
+    ...(agent.nearby === undefined ? [] : nearbyMetrics(agent.nearby)),
   ];
 }
 

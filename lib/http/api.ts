@@ -8,11 +8,13 @@
  */
 
 import type { MessagesApi } from "./messages_api.ts";
+import type { NearbyApi } from "./nearby_api.ts";
 import type { ProgramApi } from "./program_api.ts";
 import type { RingView } from "./ring_api.ts";
 import type { TasksApi } from "./tasks_api.ts";
 
 export type * from "./messages_api.ts";
+export type * from "./nearby_api.ts";
 export type * from "./program_api.ts";
 export type * from "./ring_api.ts";
 export type * from "./tasks_api.ts";
@@ -273,6 +275,7 @@ export interface AgentApi {
   readonly program: ProgramApi;
   readonly messages: MessagesApi;
   readonly tasks: TasksApi;
+  readonly nearby: NearbyApi;
   status(): StatusView;
   nodes(network?: string): NodeRow[];
   peers(network?: string): PeerRow[];

@@ -10,6 +10,7 @@ import type { AgentApi, Entries, Metric, SetReceipt, StateQuery } from "./api.ts
 import { asEntries, nullValue, readEntries, readJson } from "./body.ts";
 import { HttpError } from "./errors.ts";
 import { messageRoutes } from "./message_routes.ts";
+import { nearbyRoutes } from "./nearby_routes.ts";
 import { programRoutes } from "./program_routes.ts";
 import { CONTENT_TYPE, renderMetrics } from "./prometheus.ts";
 import { type Streams, type Topic, TOPICS } from "./streams.ts";
@@ -146,6 +147,7 @@ export const routes: readonly Route[] = [
   ...programRoutes,
   ...messageRoutes,
   ...taskRoutes,
+  ...nearbyRoutes,
 ];
 
 function get(path: string, parameters: readonly string[], answer: Route["answer"]): Route {

@@ -18,6 +18,7 @@ import {
   type MessageEvent,
   type MessagesApi,
   type Metric,
+  type NearbyApi,
   type PlanView,
   type ProgramApi,
   type RingView,
@@ -93,6 +94,34 @@ export class FakeAgent implements AgentApi {
     },
     present: () =>
       [...this.inbox.values()].map((row) => ({ event: "present", node: row.from, ...row })),
+  };
+  /** Addresses of services, by name. */
+  readonly nearbyServices = new Map<string, string>();
+  readonly nearby: NearbyApi = {
+    services: () =>
+      [...this.nearbyServices].map(([name, address]) => ({
+        name,
+        address,
+        node: SELF.node,
+        ttlSeconds: 20,
+      })),
+    discover: (name, waitMs) => {
+      this.calls.push(["discover", name, waitMs]);
+      const address = this.nearbyServices.get(name);
+      return Promise.resolve(address === undefined ? undefined : found(name, address));
+    },
+    advertise: ({ name, address = "127.0.0.1:50000", ...others }) => {
+      this.#refuse();
+      this.calls.push(["advertise", name, address, others]);
+      this.nearbyServices.set(name, address);
+      return Promise.resolve(found(name, address));
+    },
+    unadvertise: (name) => Promise.resolve(this.nearbyServices.delete(name)),
+    publish: (name, topic, data) => {
+      this.#refuse();
+      this.calls.push(["publish", name, topic, data]);
+      return Promise.resolve(found(name, "127.0.0.1:50000"));
+    },
   };
   readonly plan: PlanView = {
     id: "p1",
@@ -387,4 +416,8 @@ export async function until(what: string, condition: () => boolean | Promise<boo
     if (performance.now() > end) throw new Error(`waited in vain: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
+}
+
+function found(name: string, address: string) {
+  return { name, address, addresses: [address] };
 }
