@@ -9,6 +9,7 @@ import { nodeCommands } from "./table/node.ts";
 import { cablesCommands } from "./table/cables.ts";
 import { stateCommands } from "./table/state.ts";
 import { messagesCommands } from "./table/messages.ts";
+import { nearbyCommands } from "./table/nearby.ts";
 import { leafyCommands } from "./table/leafy.ts";
 import { joinCommands } from "./table/join.ts";
 import { installCommands } from "./table/install.ts";
@@ -43,6 +44,7 @@ export const commands: readonly Command[] = [
   ...stateCommands,
   ...leafyCommands,
   ...messagesCommands,
+  ...nearbyCommands,
   ...ringCommands,
   ...joinCommands,
   ...installCommands,

@@ -78,6 +78,11 @@ Deno.test("light commands load nothing of the daemon, no package and no node: mo
     "inbox",
     "outbox",
     "call",
+    "advertise",
+    "unadvertise",
+    "discover",
+    "services",
+    "news_publish",
     "version",
   ];
   for (const command of light) {
