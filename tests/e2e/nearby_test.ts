@@ -1,6 +1,7 @@
 // Programs that find each other: the real executable, real pyzmq. On loopback only.
 import assert from "node:assert/strict";
 import type { ServiceRow } from "../../lib/http/api.ts";
+import { python } from "../learn/libzmq.ts";
 import { skipReason } from "../skip.ts";
 import { type AgentProcess, Place, until } from "./harness.ts";
 
@@ -124,15 +125,6 @@ Deno.test("without an agent: one line how to start one, and exit code 3", async 
   }
 });
 
-function hasZmq(): boolean {
-  try {
-    return new Deno.Command("python3", { args: ["-c", "import zmq"], stderr: "null" }).outputSync()
-      .success;
-  } catch {
-    return false;
-  }
-}
-
 /** Speaks as networkzero does, with nothing but pyzmq and a socket. */
 const PYTHON = `
 import json, socket, sys, zmq
@@ -195,7 +187,7 @@ const interop = "Python with pyzmq: the agent is its beacon; questions and news 
 
 Deno.test({
   name: interop,
-  ignore: !hasZmq() && skipReason(interop, "needs pyzmq (Debian: python3-zmq)"),
+  ignore: python === undefined && skipReason(interop, "needs pyzmq (Debian: python3-zmq)"),
   async fn() {
     await using place = new Place();
     const ports = freePorts();
@@ -204,12 +196,12 @@ Deno.test({
     a.start("answer", "agent-echo", "--address", "127.0.0.1", "--", "cat");
     await a.cli("news", "publish", "weather", "first", "0");
     const { stdout } = await a.cli("discover", "weather");
-    const python = new Deno.Command("python3", {
+    const program = new Deno.Command(python!, {
       args: ["-c", PYTHON, `${ports.rpc}`, `${ports.beacon}`, stdout.trim()],
       stdout: "piped",
       stderr: "piped",
     }).spawn();
-    const ended = python.output();
+    const ended = program.output();
     let over = false;
     void ended.finally(() => over = true);
     // On the other node, through the state.
