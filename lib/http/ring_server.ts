@@ -5,7 +5,7 @@
  */
 import { errorResponse } from "./errors.ts";
 import type { RingView } from "./ring_api.ts";
-import { bindSocket } from "./socket.ts";
+import { bindSocket, removeSocket } from "./socket.ts";
 
 /** What answers. */
 export interface RingStatusServer {
@@ -37,7 +37,13 @@ export async function serveRingStatus(
     ringSockets(sockets),
     (path) => Deno.serve({ path, onListen() {} }, handle),
   );
-  return { socket: path, close: () => bound.shutdown() };
+  return {
+    socket: path,
+    async close() {
+      await bound.shutdown();
+      removeSocket(path);
+    },
+  };
 }
 
 function json(value: unknown, status = 200): Response {

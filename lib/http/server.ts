@@ -76,6 +76,7 @@ export async function serveApi(api: AgentApi, options: ServeOptions): Promise<Ap
       );
     } catch (cause) {
       await local.shutdown();
+      removeSocket(path);
       throw listenError(listen, cause);
     }
   }
@@ -91,7 +92,8 @@ export async function serveApi(api: AgentApi, options: ServeOptions): Promise<Ap
       const late = new Promise<boolean>((resolve) => {
         timer = setTimeout(() => resolve(false), CLOSE_PATIENCE);
       });
-      if (!await Promise.race([closed, late])) removeSocket(path);
+      await Promise.race([closed, late]);
+      removeSocket(path);
       clearTimeout(timer);
     },
   };

@@ -36,12 +36,12 @@ export async function bindSocket<T>(
   throw last ?? new AgentError("no path for the socket is given", ExitCode.Refused);
 }
 
-/** Removes our socket where the runtime has not come to it. */
+/** Removes our socket from its place. */
 export function removeSocket(path: string): void {
   try {
     Deno.removeSync(path);
   } catch {
-    // Gone meanwhile, or not ours to remove: the next start clears it away, or says what is wrong.
+    // Gone already, or not ours to remove: the next start clears it away, or says what is wrong.
   }
 }
 
@@ -64,15 +64,34 @@ function prepareFolder(path: string): void {
   }
 }
 
+/**
+ * Binds in a folder that only we can enter, sets the mode, and gives the socket its place by a link: so
+ * nobody else can connect in between, and who comes second is told so. Not by the umask, which
+ * belongs to all threads of the process.
+ */
 function bindAt<T>(path: string, bind: (path: string) => T): T {
-  const before = Deno.umask(0o117);
+  const folder = path.slice(0, path.lastIndexOf("/") + 1) || "./";
+  let hidden: string;
   try {
-    return bind(path);
+    hidden = Deno.makeTempDirSync({ dir: folder, prefix: "." });
   } catch (cause) {
-    if (cause instanceof Deno.errors.AddrInUse) throw running(path);
+    throw unusable(path, messageOf(cause), cause);
+  }
+  try {
+    const own = `${hidden}/s`;
+    if (new TextEncoder().encode(own).length > MAX_PATH_BYTES) {
+      throw unusable(path, `its folder's name is longer than ${MAX_PATH_BYTES - 20} bytes`);
+    }
+    const bound = bind(own);
+    Deno.chmodSync(own, 0o660);
+    Deno.linkSync(own, path);
+    return bound;
+  } catch (cause) {
+    if (cause instanceof AgentError) throw cause;
+    if (cause instanceof Deno.errors.AlreadyExists) throw running(path);
     throw unusable(path, messageOf(cause), cause);
   } finally {
-    Deno.umask(before);
+    Deno.removeSync(hidden, { recursive: true });
   }
 }
 
