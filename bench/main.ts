@@ -26,6 +26,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ bench: Bench }>>> = {
   frames: () => import("./frames.ts"),
   ring: () => import("./ring.ts"),
   piot: () => import("./piot.ts"),
+  nearby: () => import("./nearby.ts"),
 };
 
 async function main(): Promise<number> {
