@@ -85,6 +85,8 @@ async function talk(context: Context): Promise<void> {
     `${ROOT}bench/nearby_program.ts`,
   ];
   const python = [findPython(), `${ROOT}bench/nearby_program.py`];
+  const driven = [...python, "driven"];
+  const bare = [...python, "bare"];
   const lost = { ours: [] as number[], python: [] as number[] };
   const conversation = async (
     program: readonly string[],
@@ -111,22 +113,29 @@ async function talk(context: Context): Promise<void> {
   const follows = ["publish", "follow"] as const;
   const samples = await interleave(context.choose(10, 4), {
     ask: () => conversation(ours, asks, questions),
-    pythonAsk: () => conversation(python, asks, questions),
+    pythonAsk: () => conversation(driven, asks, questions),
+    bareAsk: () => conversation(bare, asks, questions),
     news: () => conversation(ours, follows, news, lost.ours),
-    pythonNews: () => conversation(python, follows, news, lost.python),
+    pythonNews: () => conversation(driven, follows, news, lost.python),
   });
   context.report.measured({
     what: "a question and its reply",
     unit: "µs",
     samples: samples.ask,
-    reference: { what: "pyzmq", samples: samples.pythonAsk },
+    reference: { what: "pyzmq, driven as networkzero does", samples: samples.pythonAsk },
     target: { limit: RATIO_TARGET, of: "ratio" },
+  });
+  context.report.measured({
+    what: "the same",
+    unit: "µs",
+    samples: samples.ask,
+    reference: { what: "pyzmq, nothing around it", samples: samples.bareAsk },
   });
   context.report.measured({
     what: "news, a message that arrives, published without a pause",
     unit: "µs",
     samples: samples.news,
-    reference: { what: "pyzmq", samples: samples.pythonNews },
+    reference: { what: "pyzmq, driven as networkzero does", samples: samples.pythonNews },
     target: { limit: NEWS_TARGET },
   });
   const percent = (all: number[]) => 100 * all.reduce((sum, one) => sum + one, 0) / all.length;
