@@ -7,21 +7,21 @@ import { AgentError, ExitCode, messageOf, monotonicClock, Scheduler } from "../c
 import { type ApiServer, type RestartHow, serveApi } from "../http/mod.ts";
 import type { InterfaceSource, LabelSource, PacketSystem } from "../net/mod.ts";
 import { openStore, type Store } from "../store/mod.ts";
-import type { Config } from "./config.ts";
-import { readSecret } from "./config_keys.ts";
-import { Gateway } from "./gateway.ts";
+import type { Config } from "./config/config.ts";
+import { readSecret } from "./config/keys.ts";
+import { Gateway } from "./network/gateway.ts";
 import { InterfaceEvents } from "./interface_events.ts";
 import { type Kernel, openKernel } from "./kernel.ts";
-import { leaveHandover, takeHandover } from "./handover.ts";
+import { leaveHandover, takeHandover } from "./upgrade/handover.ts";
 import { loadSecrets } from "./keys.ts";
 import type { Log } from "./log.ts";
-import { LsoeService } from "./lsoe.ts";
+import { LsoeService } from "./lsoe/lsoe.ts";
 import { NearbyService } from "./nearby/service.ts";
-import { Network, type Surroundings } from "./network.ts";
+import { Network, type Surroundings } from "./network/network.ts";
 import { PiotService } from "./piot/service.ts";
 import { Problems } from "./problems.ts";
 import { Program } from "./program.ts";
-import { RingService } from "./ring.ts";
+import { RingService } from "./ring/ring.ts";
 import { ApiView } from "./api_view.ts";
 import { VERSION } from "./version.ts";
 

@@ -33,15 +33,15 @@ import type { InterfaceInfo } from "../net/mod.ts";
 import { type StateChange, toStateJson } from "../state/mod.ts";
 import { toHex } from "../wire/mod.ts";
 import { type InterfaceEvents, interfaceRow } from "./interface_events.ts";
-import type { LsoeService } from "./lsoe.ts";
-import { LINKS_PREFIX, LSOE_ID_KEY } from "./lsoe_entry.ts";
-import { cablesOf } from "./lsoe_graph.ts";
+import type { LsoeService } from "./lsoe/lsoe.ts";
+import { LINKS_PREFIX, LSOE_ID_KEY } from "./lsoe/entry.ts";
+import { cablesOf } from "./lsoe/graph.ts";
 import { metricsOf } from "./metrics.ts";
 import type { NearbyService } from "./nearby/service.ts";
-import type { Network } from "./network.ts";
+import type { Network } from "./network/network.ts";
 import type { PiotService } from "./piot/service.ts";
 import type { Problems } from "./problems.ts";
-import type { RingService } from "./ring.ts";
+import type { RingService } from "./ring/ring.ts";
 
 /** What the view looks at. */
 export interface ApiViewOptions {

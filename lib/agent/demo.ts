@@ -6,8 +6,8 @@
  */
 import { AgentError, ExitCode } from "../core/mod.ts";
 import type { NodeRow, StateEvent, StatusView } from "../http/api.ts";
-import { generateKey, writeKeyFile } from "./config_keys.ts";
-import { remotePublish } from "./leafy_remote.ts";
+import { generateKey, writeKeyFile } from "./config/keys.ts";
+import { remotePublish } from "./leafy/remote.ts";
 import { selfCommand } from "./self.ts";
 
 /** All of it has to be over by then, in ms. */

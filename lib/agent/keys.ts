@@ -6,8 +6,8 @@
  */
 import { AgentError, ExitCode } from "../core/mod.ts";
 import { NetworkKey } from "../wire/mod.ts";
-import type { NetworkConfig } from "./config.ts";
-import { generateKey, readKeyFile, readShspKey, writeKeyFile } from "./config_keys.ts";
+import type { NetworkConfig } from "./config/config.ts";
+import { generateKey, readKeyFile, readShspKey, writeKeyFile } from "./config/keys.ts";
 
 /** What the nodes of a network share and nobody else knows. */
 export interface NetworkSecrets {

@@ -4,9 +4,9 @@
  * @module
  */
 import type { Metric, RingView } from "../http/api.ts";
-import type { LsoeFigures } from "./lsoe.ts";
+import type { LsoeFigures } from "./lsoe/lsoe.ts";
 import { type NearbyFigures, nearbyMetrics } from "./nearby/figures.ts";
-import type { Network } from "./network.ts";
+import type { Network } from "./network/network.ts";
 import { type PiotFigures, piotMetrics } from "./piot/figures.ts";
 
 /** What is counted besides the networks. */

@@ -12,9 +12,9 @@ import type {
   RestartHow,
 } from "../http/program_api.ts";
 import { type InterfaceInfo, parseHostPort } from "../net/mod.ts";
-import { interfaceMatcher } from "./config.ts";
-import { formatCode, joinLine, MOST_ADDRESSES, reachableAddresses } from "./invite_code.ts";
-import type { Network } from "./network.ts";
+import { interfaceMatcher } from "./config/config.ts";
+import { formatCode, joinLine, MOST_ADDRESSES, reachableAddresses } from "./join/invite_code.ts";
+import type { Network } from "./network/network.ts";
 import { selfFile } from "./self.ts";
 import { VERSION } from "./version.ts";
 

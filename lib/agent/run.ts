@@ -6,7 +6,7 @@
 import { monotonicMicros } from "../../ffi/monotonic.ts";
 import { ExitCode, messageOf, monotonicClock } from "../core/mod.ts";
 import { Agent } from "./agent.ts";
-import type { RunOptions } from "./config.ts";
+import type { RunOptions } from "./config/config.ts";
 import { Log, stderrSink } from "./log.ts";
 import { Restart } from "./restart.ts";
 import { Systemd } from "./systemd.ts";

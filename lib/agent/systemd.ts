@@ -5,7 +5,7 @@
  * @module
  */
 import type { Machine } from "../core/mod.ts";
-import { type Environment, variable } from "./config_paths.ts";
+import { type Environment, variable } from "./config/paths.ts";
 
 /** Sends notifications, where systemd wants some. */
 export class Systemd implements Machine {

@@ -106,7 +106,7 @@ export function usage(message: string): AgentError {
 }
 
 async function unknownFlag(typed: string, known: readonly Flag[]): Promise<AgentError> {
-  const { didYouMean } = await import("../agent/config_nearest.ts");
+  const { didYouMean } = await import("../agent/config/nearest.ts");
   const words = known.map(({ name }) => `--${name}`);
   return usage(
     `unknown flag ${typed}${didYouMean(typed, words) || "; see: agent help"}`,

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Wanted } from "../agent/config_leafy.ts";
+import type { Wanted } from "../agent/config/leafy.ts";
 import type { Entries, JsonValue, StateTree } from "../http/api.ts";
 import { usage } from "./args.ts";
 

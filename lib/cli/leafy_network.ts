@@ -4,10 +4,10 @@
  *
  * @module
  */
-import { loadConfig, type NetworkConfig } from "../agent/config.ts";
-import { readKeyFile, readShspKey } from "../agent/config_keys.ts";
-import type { LeafyNetwork } from "../agent/config_leafy.ts";
-import { hostPort, WrongValue } from "../agent/config_types.ts";
+import { loadConfig, type NetworkConfig } from "../agent/config/config.ts";
+import { readKeyFile, readShspKey } from "../agent/config/keys.ts";
+import type { LeafyNetwork } from "../agent/config/leafy.ts";
+import { hostPort, WrongValue } from "../agent/config/types.ts";
 import { AgentError, ExitCode } from "../core/errors.ts";
 import { usage } from "./args.ts";
 import { type Call, flagText } from "./call.ts";

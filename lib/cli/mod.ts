@@ -118,7 +118,7 @@ function checkCount({ name, arguments: wanted }: Command, given: readonly string
 }
 
 async function unknownCommand(positionals: readonly string[]): Promise<Error> {
-  const { didYouMean } = await import("../agent/config_nearest.ts");
+  const { didYouMean } = await import("../agent/config/nearest.ts");
   const [first = "", second] = positionals;
   const group = commands.map(({ name }) => name).filter((name) => name.startsWith(`${first} `));
   if (group.length > 0) {

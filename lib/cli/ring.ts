@@ -4,9 +4,9 @@
  *
  * @module
  */
-import { RING_PORT, type RingMember, ringMembers } from "../agent/config_ring.ts";
-import { absolutePath } from "../agent/config_paths.ts";
-import { parseHostPort, type ValueType, WrongValue } from "../agent/config_types.ts";
+import { RING_PORT, type RingMember, ringMembers } from "../agent/config/ring.ts";
+import { absolutePath } from "../agent/config/paths.ts";
+import { parseHostPort, type ValueType, WrongValue } from "../agent/config/types.ts";
 import { AgentError, ExitCode } from "../core/errors.ts";
 import type { RingView } from "../http/api.ts";
 import { usage } from "./args.ts";

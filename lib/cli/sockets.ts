@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { findConfig, socketCandidates, variable } from "../agent/config_paths.ts";
+import { findConfig, socketCandidates, variable } from "../agent/config/paths.ts";
 import { AgentError, ExitCode } from "../core/errors.ts";
 import type { Globals } from "./call.ts";
 import { Client } from "./client.ts";
@@ -20,7 +20,7 @@ export async function socketsOf({ config, socket }: Globals): Promise<readonly s
   const decided = socket ?? variable(env, "AGENT_SOCKET");
   const asked = config ?? (decided === undefined ? findConfig(undefined, env) : undefined);
   if (asked === undefined) return socketCandidates(env, { flag: socket });
-  const { loadConfig } = await import("../agent/config.ts");
+  const { loadConfig } = await import("../agent/config/config.ts");
   try {
     return loadConfig({ path: config, overrides: { socket } }).agent.sockets;
   } catch (error) {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Wanted } from "../agent/config_leafy.ts";
+import type { Wanted } from "../agent/config/leafy.ts";
 import { ExitCode } from "../core/errors.ts";
 import type { StateTree } from "../http/api.ts";
 import type { Call, Globals } from "./call.ts";

@@ -1,7 +1,7 @@
 /** The composition root: agents on real sockets, inside this process. */
 import { deepStrictEqual, match, ok, rejects, strictEqual } from "node:assert/strict";
 import { AgentError, ExitCode } from "../../lib/core/mod.ts";
-import { generateKey, writeKeyFile } from "../../lib/agent/config_keys.ts";
+import { generateKey, writeKeyFile } from "../../lib/agent/config/keys.ts";
 import { monotonicClock } from "../../lib/core/mod.ts";
 import { loopback, Place, TestInterfaces, until, valuesIn } from "./in_process.ts";
 import type { Running } from "./in_process.ts";

@@ -5,11 +5,11 @@
  * @module
  */
 import { Agent } from "../../lib/agent/agent.ts";
-import { type Config, type ConfigOverrides, loadConfig } from "../../lib/agent/config.ts";
-import { generateKey, writeKeyFile } from "../../lib/agent/config_keys.ts";
-import type { LeafyNetwork } from "../../lib/agent/config_leafy.ts";
+import { type Config, type ConfigOverrides, loadConfig } from "../../lib/agent/config/config.ts";
+import { generateKey, writeKeyFile } from "../../lib/agent/config/keys.ts";
+import type { LeafyNetwork } from "../../lib/agent/config/leafy.ts";
 import { Log } from "../../lib/agent/log.ts";
-import type { Network } from "../../lib/agent/network.ts";
+import type { Network } from "../../lib/agent/network/network.ts";
 import type { StateEvent } from "../../lib/http/api.ts";
 import { type InterfaceInfo, type InterfaceSource, readInterfaces } from "../../lib/net/mod.ts";
 

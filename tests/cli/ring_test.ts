@@ -1,6 +1,6 @@
 /** `ring serve`, `ring send` and `ring status` as a person uses them. */
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
-import { sendTexts } from "../../lib/agent/ring_send.ts";
+import { sendTexts } from "../../lib/agent/ring/send.ts";
 import type { RingView } from "../../lib/http/api.ts";
 import { serveFake, until } from "../http/fake_agent.ts";
 import { cli, outcome, spawnCli } from "./run_cli.ts";

@@ -88,7 +88,7 @@ Deno.test("light commands load nothing of the daemon, no package and no node: mo
   for (const command of light) {
     const loaded = closure("main.ts", `lib/cli/commands/${command}.ts`, "lib/cli/output/text.ts");
     const heavy = loaded.filter((name) =>
-      !/^(?:main\.ts|lib\/cli\/|lib\/core\/(?:errors|duration)\.ts|lib\/agent\/(?:config_paths|version)\.ts)/
+      !/^(?:main\.ts|lib\/cli\/|lib\/core\/(?:errors|duration)\.ts|lib\/agent\/(?:config\/paths|version)\.ts)/
         .test(name)
     );
     assert.deepEqual(heavy, [], command);

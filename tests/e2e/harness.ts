@@ -13,7 +13,7 @@
  *
  * @module
  */
-import { generateKey, writeKeyFile } from "../../lib/agent/config_keys.ts";
+import { generateKey, writeKeyFile } from "../../lib/agent/config/keys.ts";
 import type { NodeRow, PeerRow, StateEvent, StateTree, StatusView } from "../../lib/http/api.ts";
 import { NetworkKey } from "../../lib/wire/mod.ts";
 

@@ -14,7 +14,7 @@ import {
   type SecureStream,
 } from "../../lib/net/mod.ts";
 import { openMulticastLink } from "../../lib/net/multicast.ts";
-import { NATIVE_CONTEXT } from "../../lib/agent/native_wire.ts";
+import { NATIVE_CONTEXT } from "../../lib/agent/network/native_wire.ts";
 import { concat, encodeFrame, encodePreface, NetworkKey } from "../../lib/wire/mod.ts";
 import { type AgentProcess, freePort, Place, until, Wire } from "./harness.ts";
 

@@ -1,7 +1,7 @@
 /** Keys: wrong ones are said aloud on both sides, open files are refused, and rotation has no flag day. */
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import { NetworkKey } from "../../lib/wire/mod.ts";
-import { parseKey } from "../../lib/agent/config_keys.ts";
+import { parseKey } from "../../lib/agent/config/keys.ts";
 import { type AgentProcess, freePort, Place, until } from "./harness.ts";
 
 const idOf = (keyFile: string) =>

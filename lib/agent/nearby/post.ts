@@ -19,7 +19,7 @@ import {
 } from "../../nearby/machines.ts";
 import type { InterfaceInfo } from "../../net/mod.ts";
 import { resolveHost4 } from "../../net/resolve.ts";
-import type { Config } from "../config.ts";
+import type { Config } from "../config/config.ts";
 import type { Log } from "../log.ts";
 import type { Problems } from "../problems.ts";
 import { broadcastPlaces } from "./places.ts";

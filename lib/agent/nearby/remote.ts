@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Network } from "../network.ts";
+import type { Network } from "../network/network.ts";
 import { readService, SERVICES_PREFIX, type SharedService } from "./entry.ts";
 
 /** A network that they are read from. */

@@ -24,10 +24,10 @@ import {
 } from "../../nearby/machines.ts";
 import type { InterfaceInfo } from "../../net/mod.ts";
 import { resolveHost4 } from "../../net/resolve.ts";
-import type { Config } from "../config.ts";
-import { type Feed, feedInto } from "../feed.ts";
+import type { Config } from "../config/config.ts";
+import { type Feed, feedInto } from "../network/feed.ts";
 import type { Log } from "../log.ts";
-import type { Network } from "../network.ts";
+import type { Network } from "../network/network.ts";
 import type { Problems } from "../problems.ts";
 import type { SharedService } from "./entry.ts";
 import type { NearbyFigures } from "./figures.ts";

@@ -16,9 +16,9 @@ import {
 } from "../../net/mod.ts";
 import type { Acquaintance, Destination, Id, LinkView } from "../../piot/mod.ts";
 import { jsonEqual, NAME_KEY, StateRefusal, type Value } from "../../state/mod.ts";
-import { interfaceMatcher } from "../config.ts";
-import { reachableAddresses } from "../invite_code.ts";
-import type { Network } from "../network.ts";
+import { interfaceMatcher } from "../config/config.ts";
+import { reachableAddresses } from "../join/invite_code.ts";
+import type { Network } from "../network/network.ts";
 import type { Problems } from "../problems.ts";
 import {
   addressesOf,

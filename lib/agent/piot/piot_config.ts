@@ -4,8 +4,8 @@
  * @module
  */
 import { DEFAULTS, type PiotConfig } from "../../piot/mod.ts";
-import type { Config } from "../config.ts";
-import { readKeyFile } from "../config_keys.ts";
+import type { Config } from "../config/config.ts";
+import { readKeyFile } from "../config/keys.ts";
 
 export type PiotTable = Config["piot"];
 export type RouteTable = Config["routes"][number];

@@ -6,7 +6,7 @@
  * @module
  */
 import { AgentError, ExitCode, messageOf } from "../../core/errors.ts";
-import { formatKey, generateKey } from "../config_keys.ts";
+import { formatKey, generateKey } from "../config/keys.ts";
 import type { Host } from "./host.ts";
 import { commandLine, type Step } from "./steps.ts";
 

@@ -4,8 +4,8 @@
  * @module
  */
 import { AgentError, ExitCode } from "../../core/errors.ts";
-import { parseConfig, type ParsedConfig } from "../config_parse.ts";
-import { absolutePath, type Environment, variable } from "../config_paths.ts";
+import { parseConfig, type ParsedConfig } from "../config/parse.ts";
+import { absolutePath, type Environment, variable } from "../config/paths.ts";
 import type { Host } from "./host.ts";
 import { isEdited, SERVICE_USER, UNIT_NAME } from "./unit.ts";
 

@@ -5,7 +5,7 @@
  * @module
  */
 import { AgentError, ExitCode, messageOf } from "../../core/errors.ts";
-import type { Environment } from "../config_paths.ts";
+import type { Environment } from "../config/paths.ts";
 
 /** What a command did. Code 127: it is not there. */
 export interface Outcome {

@@ -4,7 +4,7 @@
  * @module
  */
 import { AgentError, ExitCode } from "../../core/errors.ts";
-import { variable } from "../config_paths.ts";
+import { variable } from "../config/paths.ts";
 import { unifiedDiff } from "./diff.ts";
 import { execute, run } from "./execute.ts";
 import { type Facts, gatherFacts, openToAll } from "./facts.ts";

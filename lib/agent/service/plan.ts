@@ -4,11 +4,11 @@
  * @module
  */
 import { AgentError, ExitCode } from "../../core/errors.ts";
-import { absolutePath } from "../config_paths.ts";
-import { toml } from "../config_render.ts";
-import { nodeName } from "../config_row.ts";
-import { networkRows } from "../config_schema.ts";
-import { type ValueType, WrongValue } from "../config_types.ts";
+import { absolutePath } from "../config/paths.ts";
+import { toml } from "../config/render.ts";
+import { nodeName } from "../config/row.ts";
+import { networkRows } from "../config/schema.ts";
+import { type ValueType, WrongValue } from "../config/types.ts";
 import { unifiedDiff } from "./diff.ts";
 import type { Facts, KeyPlace } from "./facts.ts";
 import { isHidden, type ProgramPlan } from "./program.ts";

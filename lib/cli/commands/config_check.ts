@@ -1,8 +1,8 @@
 /** `agent config check [FILE]` */
-import { type Config, loadConfig } from "../../agent/config.ts";
-import { readKeyFile, readSecret, readShspKey } from "../../agent/config_keys.ts";
-import { configCandidates } from "../../agent/config_paths.ts";
-import { ownIndex } from "../../agent/config_ring.ts";
+import { type Config, loadConfig } from "../../agent/config/config.ts";
+import { readKeyFile, readSecret, readShspKey } from "../../agent/config/keys.ts";
+import { configCandidates } from "../../agent/config/paths.ts";
+import { ownIndex } from "../../agent/config/ring.ts";
 import { messageOf } from "../../core/errors.ts";
 import type { Call } from "../call.ts";
 

@@ -1,6 +1,6 @@
 /** `agent config show [--defaults]` */
-import { loadConfig } from "../../agent/config.ts";
-import { effective, renderDefaults, renderEffective } from "../../agent/config_render.ts";
+import { loadConfig } from "../../agent/config/config.ts";
+import { effective, renderDefaults, renderEffective } from "../../agent/config/render.ts";
 import { type Call, hasFlag } from "../call.ts";
 
 export function run(call: Call): number {

@@ -15,7 +15,7 @@ async function about(name: string): Promise<string> {
     command.name === name || command.name.startsWith(`${name} `)
   );
   if (meant.length > 0) return meant.map(helpFor).join("\n\n");
-  const { didYouMean } = await import("../../agent/config_nearest.ts");
+  const { didYouMean } = await import("../../agent/config/nearest.ts");
   const hint = didYouMean(name, commands.map((command) => command.name));
   throw usage(`unknown command "${name}"${hint || "; see: agent help"}`);
 }

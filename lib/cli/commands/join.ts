@@ -1,11 +1,11 @@
 /** `agent join CODE` */
-import { type Config, type ConfigOverrides, loadConfig } from "../../agent/config.ts";
-import { absolutePath, configCandidates, variable } from "../../agent/config_paths.ts";
-import { parseCode } from "../../agent/invite_code.ts";
-import { type Joined, joinNetwork } from "../../agent/join.ts";
-import { carryOut, checkWritable, type JoinPlan, planJoin } from "../../agent/join_plan.ts";
-import { findService, type InstalledService, restartService } from "../../agent/join_service.ts";
-import { STREAM_PORT } from "../../agent/config_parse.ts";
+import { type Config, type ConfigOverrides, loadConfig } from "../../agent/config/config.ts";
+import { absolutePath, configCandidates, variable } from "../../agent/config/paths.ts";
+import { parseCode } from "../../agent/join/invite_code.ts";
+import { type Joined, joinNetwork } from "../../agent/join/join.ts";
+import { carryOut, checkWritable, type JoinPlan, planJoin } from "../../agent/join/plan.ts";
+import { findService, type InstalledService, restartService } from "../../agent/join/service.ts";
+import { STREAM_PORT } from "../../agent/config/parse.ts";
 import { parseDuration } from "../../core/duration.ts";
 import { AgentError, ExitCode } from "../../core/errors.ts";
 import { parseHostPort } from "../../net/address.ts";

@@ -1,5 +1,5 @@
 /** `agent key generate [--output FILE]` */
-import { formatKey, generateKey, writeKeyFile } from "../../agent/config_keys.ts";
+import { formatKey, generateKey, writeKeyFile } from "../../agent/config/keys.ts";
 import { type Call, flagText } from "../call.ts";
 
 export function run(call: Call): number {

@@ -49,7 +49,7 @@ async function handOverRemote(
 ): Promise<number> {
   const { remoteNetwork } = await import("../leafy_network.ts");
   const { network, publishTtl } = remoteNetwork(call, "--via", flagText(call, "via"));
-  const { remotePublish } = await import("../../agent/leafy_remote.ts");
+  const { remotePublish } = await import("../../agent/leafy/remote.ts");
   const ttlMs = typedTtl ?? publishTtl;
   const ack = await remotePublish({ network, entries, ttlMs, timeoutMs });
   const { node, id, until } = ack;
@@ -95,7 +95,7 @@ async function holdLocal(call: Call, client: Client, entries: Entries): Promise<
 async function holdRemote(call: Call, entries: Entries, timeoutMs: number): Promise<number> {
   const { remoteNetwork } = await import("../leafy_network.ts");
   const { network } = remoteNetwork(call, "--via", flagText(call, "via"));
-  const { remoteMirror } = await import("../../agent/leafy_remote.ts");
+  const { remoteMirror } = await import("../../agent/leafy/remote.ts");
   await remoteMirror({
     network,
     entries,

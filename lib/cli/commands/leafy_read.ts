@@ -1,6 +1,6 @@
 /** `agent --leafy read [[NODE:]KEY…] [--from HOST[:PORT]] [--timeout 3s]` */
 import type { StateTree } from "../../http/api.ts";
-import type { Wanted } from "../../agent/config_leafy.ts";
+import type { Wanted } from "../../agent/config/leafy.ts";
 import { type Call, flagText } from "../call.ts";
 import { NotRunning } from "../client.ts";
 import { parseWanted } from "../entries.ts";
@@ -30,7 +30,7 @@ async function read(
   }
   const { remoteNetwork } = await import("../leafy_network.ts");
   const { network } = remoteNetwork(call, "--from", from);
-  const { remoteRead } = await import("../../agent/leafy_remote.ts");
+  const { remoteRead } = await import("../../agent/leafy/remote.ts");
   const { state, complete, reasons } = await remoteRead({ network, wanted, timeoutMs });
   return { state, reasons: complete ? [] : reasons };
 }

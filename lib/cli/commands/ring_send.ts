@@ -1,8 +1,8 @@
 /** `agent ring send` */
-import { loadConfig } from "../../agent/config.ts";
-import { RING_PORT, type RingMember } from "../../agent/config_ring.ts";
-import { formatHostPort, parseHostPort } from "../../agent/config_types.ts";
-import type { Target } from "../../agent/ring_send.ts";
+import { loadConfig } from "../../agent/config/config.ts";
+import { RING_PORT, type RingMember } from "../../agent/config/ring.ts";
+import { formatHostPort, parseHostPort } from "../../agent/config/types.ts";
+import type { Target } from "../../agent/ring/send.ts";
 import { AgentError, ExitCode } from "../../core/errors.ts";
 import { formatDuration, parseDuration } from "../../core/duration.ts";
 import type { RingMemberRow, RingView } from "../../http/api.ts";
@@ -54,7 +54,7 @@ export async function run(call: Call): Promise<number> {
     }));
     return ExitCode.Done;
   }
-  const { sendTexts } = await import("../../agent/ring_send.ts");
+  const { sendTexts } = await import("../../agent/ring/send.ts");
   const tell = globals.json || globals.verbose > 0;
   const result = await sendTexts({
     ...options,

@@ -1,6 +1,6 @@
 /** `agent ring serve` */
-import { loadConfig } from "../../agent/config.ts";
-import { listenAddress } from "../../agent/config_types.ts";
+import { loadConfig } from "../../agent/config/config.ts";
+import { listenAddress } from "../../agent/config/types.ts";
 import { type Call, flagText, hasFlag } from "../call.ts";
 import { absolute, membersOf, parsed, wholeNumber } from "../ring.ts";
 import { untilSignal } from "../signals.ts";
@@ -21,7 +21,7 @@ export async function run(call: Call): Promise<number> {
   const logDir = flagText(call, "log-dir");
   const version = hasFlag(call, "v0.1") ? "0.1" : "0.2.2";
   const { ring } = config;
-  const { serveRing } = await import("../../agent/ring_serve.ts");
+  const { serveRing } = await import("../../agent/ring/serve.ts");
   return await serveRing({
     config,
     version,

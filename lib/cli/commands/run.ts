@@ -1,5 +1,5 @@
 /** `agent run` */
-import { type ConfigOverrides, loadConfig } from "../../agent/config.ts";
+import { type ConfigOverrides, loadConfig } from "../../agent/config/config.ts";
 import { type Call, flagText, flagTexts } from "../call.ts";
 import { untilSignal } from "../signals.ts";
 

@@ -2,8 +2,8 @@
 // Loaded now: once the file is replaced, the parts of the program that are not may be gone.
 import "../fail.ts";
 import { selfFile } from "../../agent/self.ts";
-import { type AgentLink, upgrade, type Upgraded } from "../../agent/upgrade.ts";
-import { realPath } from "../../agent/upgrade_file.ts";
+import { type AgentLink, upgrade, type Upgraded } from "../../agent/upgrade/upgrade.ts";
+import { realPath } from "../../agent/upgrade/file.ts";
 import { parseDuration } from "../../core/duration.ts";
 import { AgentError, ExitCode } from "../../core/errors.ts";
 import type { ProgramView } from "../../http/program_api.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { parseKey } from "../../../lib/agent/config_keys.ts";
-import { loadConfig } from "../../../lib/agent/config.ts";
+import { parseKey } from "../../../lib/agent/config/keys.ts";
+import { loadConfig } from "../../../lib/agent/config/config.ts";
 import { AgentError } from "../../../lib/core/errors.ts";
 import { skipReason } from "../../skip.ts";
 import { Computer } from "./computer.ts";

@@ -1,0 +1,65 @@
+/**
+ * What a row of the schema is made of.
+ *
+ * @module
+ */
+import type { ValueType, Written } from "./types.ts";
+import { integer, text } from "./types.ts";
+
+/** One key. */
+export interface Row<T> {
+  readonly type: ValueType<T>;
+  /** The default as it would stand in the file; undefined where `absent` says what holds. */
+  readonly fallback: Written | undefined;
+  /** What holds without the key where that is not a plain value. */
+  readonly absent?: string;
+  /** What to show in the commented file where there is no fallback. */
+  readonly example?: Written;
+  /** Other names that are taken too. */
+  readonly aliases?: readonly string[];
+  /** For people: unit, meaning, and what it trades. */
+  readonly doc: string;
+}
+
+/** A table of the config. */
+export interface Section {
+  readonly name: string;
+  /** Written with double brackets, and may stand several times. */
+  readonly repeated: boolean;
+  readonly doc: string;
+  readonly rows: Readonly<Record<string, Row<unknown>>>;
+}
+
+/** The values of a table after parsing: its defaults filled in. */
+export type Values<Rows> = {
+  readonly [K in keyof Rows]: Rows[K] extends Row<infer T> ? T : never;
+};
+
+/** A key with a plain default. */
+export function key<T>(type: ValueType<T>, fallback: Written, doc: string): Row<T> {
+  return { type, fallback, doc };
+}
+
+/** A key without a plain default; `absent` says what holds without it. */
+export function open<T>(
+  type: ValueType<T>,
+  absent: string,
+  example: Written,
+  doc: string,
+  aliases: readonly string[] = [],
+): Row<T | undefined> {
+  return { type, fallback: undefined, absent, example, aliases, doc };
+}
+
+/** A name that can stand before the colon of NODE:KEY: no colon, no space, no control character. */
+export const nodeName = text(
+  "a name of 1 to 63 characters without space, colon or slash",
+  /^[^\s:/\p{Cc}]{1,63}$/u,
+);
+/** A pattern over interface names: `*` any characters, `?` one. */
+export const glob = text(
+  'an interface name, perhaps with * or ?, such as "eth*"',
+  /^[^\s/\p{Cc}]{1,64}$/u,
+);
+/** A UDP or TCP port. */
+export const port = integer(1, 65_535);

@@ -1,0 +1,405 @@
+/**
+ * The native profile on real sockets: sealed multicast on every interface, one listener, and a
+ * stream a peer. It carries bytes between the sockets and the DNCP machine and decides nothing
+ * that the machine can decide.
+ *
+ * @module
+ */
+import { messageOf } from "../../core/mod.ts";
+import type { Address, Dncp, EndpointId, NodeId, StreamId } from "../../dncp/mod.ts";
+import {
+  addressOf,
+  canCarry,
+  dialSecure,
+  formatHostPort,
+  inSubnet4,
+  type InterfaceInfo,
+  isLinkLocal6,
+  newMulticastCounters,
+  newStreamCounters,
+  openMulticastLink,
+  parseHostPort,
+  SealedMulticast,
+  Sealer,
+  SecureListener,
+  type SecureStream,
+  type StreamCounters,
+  WrongKeyError,
+} from "../../net/mod.ts";
+import { decodeDiscovery, encodeDiscovery } from "../../leafy/mod.ts";
+import { NATIVE_CONTEXT } from "./native_wire.ts";
+import type { NetworkKey } from "../../wire/mod.ts";
+import type { Endpoint, NetworkConfig } from "../config/config.ts";
+import type { NetworkSecrets } from "../keys.ts";
+import { Invites } from "../join/invites.ts";
+import { type JoinOffer, serveJoin } from "../join/streams.ts";
+import { LeafStreams } from "../leafy/leaf_streams.ts";
+import type {
+  CounterGroup,
+  MessageStreams,
+  NetworkTransport,
+  Served,
+  TransportOptions,
+} from "./transport.ts";
+
+/** Endpoint of streams that belong to no interface: `connect` addresses and guests from afar. */
+const STREAM_ENDPOINT: EndpointId = 1;
+/** Streams taken at once, peers and leafy clients together. */
+const MAX_STREAMS = 1_200;
+const DIAL_TIMEOUT = 4_000;
+/** How long a stop waits for what was written before, in ms. */
+const LAST_WORDS = 500;
+/** Answers to multicast queries are spread over this time, in ms, and no more wait at once. */
+const ANSWER_SPREAD = 20;
+const MOST_ANSWERS = 64;
+
+interface OpenLink {
+  info: InterfaceInfo;
+  multicast: SealedMulticast;
+}
+
+/** Sockets of one network of profile `native`. */
+export class NativeTransport implements NetworkTransport {
+  readonly counters: readonly CounterGroup[];
+  readonly usesLinks = true;
+  readonly guestTlvs = [];
+  readonly streamCounters: StreamCounters = newStreamCounters();
+  readonly #udp = newMulticastCounters();
+  readonly #sealer: Sealer;
+  readonly #options: TransportOptions;
+  readonly #network: string;
+  readonly #links = new Map<EndpointId, OpenLink>();
+  readonly #streams = new Map<StreamId, SecureStream>();
+  readonly #closing = new Set<Promise<void>>();
+  readonly #abort = new AbortController();
+  readonly invites: Invites;
+  readonly messages: MessageStreams = {
+    taker: undefined,
+    dial: (address, signal) =>
+      dialSecure({
+        ...address,
+        keys: this.#keys,
+        keyIndex: this.#keyOf.get(address.host) ?? 0,
+        purpose: "piot",
+        timeoutMs: DIAL_TIMEOUT,
+        signal: AbortSignal.any([signal, this.#abort.signal]),
+        counters: this.streamCounters,
+      }),
+  };
+  #keys: readonly NetworkKey[];
+  #connect: readonly Endpoint[];
+  /** For addresses that answered to another key than our first: which one. */
+  readonly #keyOf = new Map<Address, number>();
+  #listener: SecureListener | undefined;
+  #machine: Dncp | undefined;
+  #leaves: LeafStreams | undefined;
+  #lastStream = 0;
+  #answers = 0;
+
+  constructor(options: TransportOptions) {
+    const { config, secrets, nodeId, epoch, randomBytes } = options;
+    this.#options = options;
+    this.#network = config.name;
+    this.#keys = secrets.keys;
+    this.#connect = config.connect;
+    this.invites = new Invites({ ...options, network: config.name });
+    this.#sealer = new Sealer({
+      keys: this.#keys,
+      context: NATIVE_CONTEXT,
+      sender: nodeId,
+      epoch: epoch(),
+      randomBytes,
+    });
+    this.counters = [
+      { name: "stream", help: "Streams", counts: () => ({ ...this.streamCounters }) },
+      { name: "udp", help: "UDP", counts: () => ({ ...this.#udp }) },
+      { name: "sealed", help: "Sealed multicast", counts: () => ({ ...this.#sealer.counters }) },
+    ];
+  }
+
+  get listen(): string | undefined {
+    const { listen } = this.#options.config;
+    return listen && this.#streamPort > 0
+      ? formatHostPort(listen.host, this.#streamPort)
+      : undefined;
+  }
+
+  canUse(info: InterfaceInfo): boolean {
+    return canCarry(info);
+  }
+
+  /** The TCP port that others dial; 0 where none is open. */
+  get #streamPort(): number {
+    return this.#listener?.port ?? 0;
+  }
+
+  start({ machine, leafy }: Served): void {
+    const { clock, touched } = this.#options;
+    this.#machine = machine;
+    this.#leaves = new LeafStreams(leafy, clock, touched);
+    this.#startListening(this.#leaves);
+    this.#options.feed((now) => {
+      machine.addEndpoint(now, {
+        id: STREAM_ENDPOINT,
+        name: "connect",
+        mode: "stream",
+        streamPort: this.#streamPort,
+      });
+      for (const { host, port } of this.#connect) {
+        machine.connect(now, STREAM_ENDPOINT, formatHostPort(host, port));
+      }
+    });
+  }
+
+  #startListening(leaves: LeafStreams): void {
+    const { problems, config: { listen } } = this.#options;
+    if (!listen) return;
+    this.#listener = SecureListener.listen({
+      ...listen,
+      keys: this.#keys,
+      maxStreams: MAX_STREAMS,
+      counters: this.streamCounters,
+      onFirst: (payload, purpose, remote) =>
+        purpose === "leaf" ? leaves.first(payload, remote) : new Uint8Array(0),
+      onStream: (stream) => this.#taken(stream),
+      invitations: this.invites,
+      onProblem: (kind, remote, message) => {
+        const host = kind === "half-open-dropped" ? "" : hostOf(remote);
+        problems.note(`${this.#network}:${kind}:${host}`, `${remote} ${message}`);
+      },
+    });
+  }
+
+  /** Open streams stay, also those with a key that is no longer ours. */
+  reload({ connect }: NetworkConfig, { keys }: NetworkSecrets): void {
+    this.#keys = keys;
+    this.#keyOf.clear();
+    this.#sealer.updateKeys(keys);
+    this.#listener?.updateKeys(keys);
+    const addresses = (list: readonly Endpoint[]) =>
+      new Set(list.map(({ host, port }) => formatHostPort(host, port)));
+    const before = addresses(this.#connect);
+    const after = addresses(connect);
+    this.#connect = connect;
+    this.#options.feed((now) => {
+      for (const address of before) {
+        if (!after.has(address)) this.#machine?.disconnect(now, STREAM_ENDPOINT, address);
+      }
+      for (const address of after) {
+        if (!before.has(address)) this.#machine?.connect(now, STREAM_ENDPOINT, address);
+      }
+    });
+  }
+
+  renamed(id: NodeId): void {
+    this.#sealer.rename(id);
+  }
+
+  openLink(endpoint: EndpointId, info: InterfaceInfo): void {
+    this.#openSocket(endpoint, info);
+    this.#options.feed((now) =>
+      this.#machine?.addEndpoint(now, {
+        id: endpoint,
+        name: info.name,
+        mode: "multicast+stream",
+        streamPort: this.#streamPort,
+      })
+    );
+  }
+
+  reopenLink(endpoint: EndpointId, info: InterfaceInfo): void {
+    this.#closeSocket(endpoint);
+    this.#openSocket(endpoint, info);
+  }
+
+  updateLink(endpoint: EndpointId, info: InterfaceInfo): void {
+    const link = this.#links.get(endpoint);
+    if (!link) return;
+    link.info = info;
+    link.multicast.link.update(info);
+  }
+
+  closeLink(endpoint: EndpointId): void {
+    this.#options.feed((now) => this.#machine?.removeEndpoint(now, endpoint));
+    this.#closeSocket(endpoint);
+  }
+
+  #openSocket(endpoint: EndpointId, info: InterfaceInfo): void {
+    const { feed, problems, config: { port } } = this.#options;
+    const multicast = new SealedMulticast(this.#sealer, {
+      onPayload: (payload, from, { keyIndex }) => {
+        const question = decodeDiscovery(payload);
+        if (question) {
+          if (question.type === "query") this.#answerLater(endpoint, from, question.port);
+          return;
+        }
+        const foreignKey = keyIndex > 0;
+        if (foreignKey) this.#rememberKey(from, keyIndex);
+        feed((now) =>
+          this.#machine?.receiveMulticast(now, endpoint, from, payload, { foreignKey })
+        );
+      },
+      onWrongKey: (from, keyId) => {
+        const ours = this.#keys.map((key) => key.id).join(", ");
+        problems.note(
+          `${this.#network}:wrong-key:${from}`,
+          `${from} on ${info.name} is heard, but with another key (theirs ${keyId}, ours ${ours}); ` +
+            "give both the same key file to join them",
+        );
+      },
+    }, (onDatagram) =>
+      openMulticastLink({
+        info,
+        port,
+        counters: this.#udp,
+        onDatagram,
+        onProblem: (message) => problems.note(this.#linkProblem(info), message),
+      }));
+    this.#links.set(endpoint, { info, multicast });
+  }
+
+  #closeSocket(endpoint: EndpointId): void {
+    const link = this.#links.get(endpoint);
+    if (!link) return;
+    this.#links.delete(endpoint);
+    this.#options.problems.clear(this.#linkProblem(link.info));
+    const gone: Promise<void> = link.multicast.close().finally(() => this.#closing.delete(gone));
+    this.#closing.add(gone);
+  }
+
+  async stop(): Promise<void> {
+    this.#abort.abort();
+    for (const endpoint of [...this.#links.keys()]) this.#closeSocket(endpoint);
+    await this.#flushed();
+    for (const stream of this.#streams.values()) stream.close("this agent stops");
+    this.#streams.clear();
+    await Promise.all([this.#listener?.close(), ...this.#closing]);
+  }
+
+  /** What was said last is on its way; a peer that does not read is not waited for. */
+  async #flushed(): Promise<void> {
+    const busy = [...this.#streams.values()].filter((stream) => stream.buffered > 0);
+    if (busy.length === 0) return;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<void>((resolve) => timer = setTimeout(resolve, LAST_WORDS));
+    await Promise.race([late, Promise.all(busy.map((stream) => stream.flushed()))]);
+    clearTimeout(timer);
+  }
+
+  multicast(endpoint: EndpointId, payload: Uint8Array): void {
+    this.#links.get(endpoint)?.multicast.send(payload);
+  }
+
+  /** Nothing: unicast of the native profile is streams. */
+  datagram(): void {}
+
+  dial(endpoint: EndpointId, address: Address, port: number): void {
+    const target = port > 0 ? { host: address, port } : parseHostPort(address, 0);
+    dialSecure({
+      ...target,
+      keys: this.#keys,
+      keyIndex: this.#keyOf.get(address) ?? 0,
+      purpose: "node",
+      timeoutMs: DIAL_TIMEOUT,
+      signal: this.#abort.signal,
+      counters: this.streamCounters,
+    }).then((stream) => {
+      this.#options.problems.clear(this.#dialProblem(address));
+      if (stream.keyIndex > 0) this.#rememberKey(address, stream.keyIndex);
+      this.#opened(stream, endpoint, address);
+    }, (error) => {
+      if (this.#abort.signal.aborted) return;
+      // Nodes of a link come and go; only an address that a person wrote down is worth a word.
+      if (endpoint === STREAM_ENDPOINT || error instanceof WrongKeyError) {
+        this.#options.problems.note(this.#dialProblem(address), messageOf(error));
+      }
+      this.#options.feed((now) =>
+        this.#machine?.dialFailed(now, endpoint, address, messageOf(error))
+      );
+    });
+  }
+
+  write(stream: StreamId, payload: Uint8Array): boolean {
+    return this.#streams.get(stream)?.write(payload) ?? false;
+  }
+
+  close(stream: StreamId, reason: string): void {
+    const open = this.#streams.get(stream);
+    this.#streams.delete(stream);
+    open?.close(reason);
+  }
+
+  /** After a random moment, so that not all nodes of a link answer at once. */
+  #answerLater(endpoint: EndpointId, from: Address, port: number): void {
+    if (this.#streamPort === 0 || this.#answers >= MOST_ANSWERS) return;
+    this.#answers++;
+    setTimeout(() => {
+      this.#answers--;
+      const here = encodeDiscovery({ type: "here", port: this.#streamPort });
+      this.#links.get(endpoint)?.multicast.sendTo(from, here, port);
+    }, Math.random() * ANSWER_SPREAD);
+  }
+
+  #linkProblem({ name }: InterfaceInfo): string {
+    return `${this.#network}:link:${name}`;
+  }
+
+  #dialProblem(address: Address): string {
+    return `${this.#network}:dial:${address}`;
+  }
+
+  #rememberKey(address: Address, keyIndex: number): void {
+    if (this.#keyOf.size >= 1_024) this.#keyOf.clear();
+    this.#keyOf.set(address, keyIndex);
+  }
+
+  #taken(stream: SecureStream): void {
+    if (stream.purpose === "leaf") this.#leaves?.serve(stream);
+    else if (stream.purpose === "join") serveJoin(stream, this.invites, () => this.#offer());
+    else if (stream.purpose === "piot") {
+      if (this.messages.taker) this.messages.taker(stream);
+      else stream.close("messages are switched off here");
+    } else this.#opened(stream, this.#endpointOf(stream), stream.remote);
+  }
+
+  #offer(): JoinOffer {
+    const { name, config: { port } } = this.#options;
+    return {
+      network: this.#network,
+      node: name,
+      port,
+      streamPort: this.#streamPort,
+      keys: this.#keys,
+    };
+  }
+
+  #opened(stream: SecureStream, endpoint: EndpointId, address: Address): void {
+    const { feed } = this.#options;
+    const id = ++this.#lastStream;
+    this.#streams.set(id, stream);
+    stream.onClosed((reason) => {
+      if (!this.#streams.delete(id)) return;
+      feed((now) => this.#machine?.streamClosed(now, id, reason));
+    });
+    stream.onWritable(() => feed((now) => this.#machine?.streamWritable(now, id)));
+    stream.onData((bytes) => feed((now) => this.#machine?.receiveStream(now, id, bytes)));
+    feed((now) =>
+      this.#machine?.streamOpened(now, { endpoint, stream: id, address, dialled: stream.dialled })
+    );
+  }
+
+  /** The link that a taken stream came over, if both ends are on it; else the stream endpoint. */
+  #endpointOf(stream: SecureStream): EndpointId {
+    const local = hostOf(stream.localAddress);
+    const remote = hostOf(stream.remote);
+    for (const [endpoint, { info }] of this.#links) {
+      const own = info.addresses.find((cidr) => addressOf(cidr) === local.split("%")[0]);
+      if (own && (isLinkLocal6(remote) || inSubnet4(remote, own))) return endpoint;
+    }
+    return STREAM_ENDPOINT;
+  }
+}
+
+function hostOf(hostPort: string): string {
+  return parseHostPort(hostPort, 0).host;
+}
