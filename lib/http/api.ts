@@ -6,23 +6,19 @@
  *
  * @module
  */
-
+import type { JsonValue } from "./json.ts";
 import type { MessagesApi } from "./messages_api.ts";
 import type { NearbyApi } from "./nearby_api.ts";
 import type { ProgramApi } from "./program_api.ts";
 import type { RingView } from "./ring_api.ts";
 import type { TasksApi } from "./tasks_api.ts";
 
+export type * from "./json.ts";
 export type * from "./messages_api.ts";
 export type * from "./nearby_api.ts";
 export type * from "./program_api.ts";
 export type * from "./ring_api.ts";
 export type * from "./tasks_api.ts";
-
-/** A value as JSON knows it. At the top of a state entry `null` is excluded: there it means delete. */
-export type JsonValue = null | boolean | number | string | JsonValue[] | {
-  [key: string]: JsonValue;
-};
 
 /** Keys and values of one node, before they have a time. */
 export type Entries = Record<string, JsonValue>;

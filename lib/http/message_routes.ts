@@ -9,7 +9,7 @@ import type { JsonValue } from "./api.ts";
 import { readJson, readJsonLines } from "./body.ts";
 import { HttpError } from "./errors.ts";
 import type { SendRequest } from "./messages_api.ts";
-import type { Route } from "./routes.ts";
+import type { Route } from "./route.ts";
 
 /** A body: a few messages of the usual largest size, in base64. */
 const MAX_BYTES = 8 * 1_048_576;

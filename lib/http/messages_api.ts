@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { JsonValue } from "./api.ts";
+import type { JsonValue } from "./json.ts";
 
 /** What to send; one of `text`, `body` and `base64`. */
 export interface SendRequest {

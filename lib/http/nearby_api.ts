@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { JsonValue } from "./api.ts";
+import type { JsonValue } from "./json.ts";
 
 /** `services --json`, one element. */
 export interface ServiceRow {

@@ -9,7 +9,7 @@ import type { JsonValue } from "./api.ts";
 import { readJson } from "./body.ts";
 import { HttpError } from "./errors.ts";
 import type { AdvertiseRequest } from "./nearby_api.ts";
-import type { Route } from "./routes.ts";
+import type { Route } from "./route.ts";
 
 /** The longest that a request may wait for a service, in ms. */
 const LONGEST_WAIT = 600_000;

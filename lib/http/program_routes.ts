@@ -8,7 +8,7 @@ import { ExitCode } from "../core/errors.ts";
 import type { JsonValue } from "./api.ts";
 import { readJson } from "./body.ts";
 import { HttpError } from "./errors.ts";
-import type { Route } from "./routes.ts";
+import type { Route } from "./route.ts";
 
 export const programRoutes: readonly Route[] = [
   {

@@ -11,35 +11,11 @@ import { asEntries, nullValue, readEntries, readJson } from "./body.ts";
 import { HttpError } from "./errors.ts";
 import { messageRoutes } from "./message_routes.ts";
 import { nearbyRoutes } from "./nearby_routes.ts";
+import type { Call, Rooms, Route } from "./route.ts";
 import { programRoutes } from "./program_routes.ts";
 import { CONTENT_TYPE, renderMetrics } from "./prometheus.ts";
 import { type Streams, type Topic, TOPICS } from "./streams.ts";
 import { taskRoutes } from "./task_routes.ts";
-
-/** A request after its address was taken apart. */
-export interface Call {
-  readonly request: Request;
-  /** What stands behind the route's path, decoded: a key, a lease. */
-  readonly rest: string;
-  readonly query: URLSearchParams;
-}
-
-/** What the routes work on. */
-export interface Rooms {
-  readonly api: AgentApi;
-  readonly streams: Streams;
-  /** Metrics of the local API itself. */
-  metrics(): Metric[];
-}
-
-/** One row of the table. */
-export interface Route {
-  readonly method: "GET" | "PUT" | "POST" | "DELETE";
-  /** Ends in `/` where something follows. */
-  readonly path: string;
-  readonly parameters: readonly string[];
-  answer(call: Call, rooms: Rooms): Response | Promise<Response>;
-}
 
 const WHICH = ["network", "node", "prefix", "key"];
 

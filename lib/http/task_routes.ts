@@ -7,7 +7,7 @@ import { parseDuration } from "../core/duration.ts";
 import type { JsonValue } from "./api.ts";
 import { readJson } from "./body.ts";
 import { HttpError } from "./errors.ts";
-import type { Route } from "./routes.ts";
+import type { Route } from "./route.ts";
 import type { CallRequest } from "./tasks_api.ts";
 
 /** Arguments, or a plan, as JSON. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { JsonValue } from "./api.ts";
+import type { JsonValue } from "./json.ts";
 
 /** `POST /v1/calls`. */
 export interface CallRequest {
