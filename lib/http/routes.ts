@@ -6,15 +6,15 @@
  */
 import { ExitCode } from "../core/errors.ts";
 import { parseDuration } from "../core/duration.ts";
-import type { AgentApi, Entries, Metric, SetReceipt, StateQuery } from "./api.ts";
+import type { AgentApi, Entries, SetReceipt, StateQuery } from "./api.ts";
 import { asEntries, nullValue, readEntries, readJson } from "./body.ts";
 import { HttpError } from "./errors.ts";
 import { messageRoutes } from "./message_routes.ts";
 import { nearbyRoutes } from "./nearby_routes.ts";
-import type { Call, Rooms, Route } from "./route.ts";
+import type { Rooms, Route } from "./route.ts";
 import { programRoutes } from "./program_routes.ts";
 import { CONTENT_TYPE, renderMetrics } from "./prometheus.ts";
-import { type Streams, type Topic, TOPICS } from "./streams.ts";
+import { type Topic, TOPICS } from "./streams.ts";
 import { taskRoutes } from "./task_routes.ts";
 
 const WHICH = ["network", "node", "prefix", "key"];
