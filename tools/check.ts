@@ -15,6 +15,8 @@ import { parseJunit, type TestCase, withoutSteps } from "./junit.ts";
 
 /** Tests that start processes or make network interfaces. They run one file at a time. */
 const SYSTEM_TESTS = ["tests/e2e/", "tests/netns/", "tests/tools/"];
+/** Tests of minutes: simulations of whole networks. */
+const LONG_TESTS = ["tests/sim/", "tests/piot/"];
 /** No stage may hang longer than this, so that CI ends with counts, in milliseconds. */
 const STAGE_LIMIT = 25 * 60_000;
 
@@ -225,7 +227,10 @@ async function main(): Promise<number> {
   await check.tests("docs", ["--quiet", "--doc", "--permit-no-files", "lib"]);
   const files = testFiles("tests");
   const isSystem = (file: string) => SYSTEM_TESTS.some((folder) => file.startsWith(folder));
-  const unit = files.filter((file) => !isSystem(file));
+  const isLong = (file: string) => LONG_TESTS.some((folder) => file.startsWith(folder));
+  const others = files.filter((file) => !isSystem(file));
+  // The long ones first, so that none of them runs alone at the end.
+  const unit = [...others.filter(isLong), ...others.filter((file) => !isLong(file))];
   const system = files.filter(isSystem);
   if (unit.length > 0) await check.tests("tests", ["--no-check", "--parallel", ...unit]);
   if (system.length > 0) await check.tests("system", ["--no-check", ...system]);
