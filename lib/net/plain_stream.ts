@@ -5,6 +5,7 @@
  * @module
  */
 import { AgentError, ExitCode, messageOf } from "../core/errors.ts";
+import { concat } from "../wire/bytes.ts";
 import { formatHostPort, type HostPort, plainAddress } from "./address.ts";
 import { setNoDelay } from "./conn_reader.ts";
 import { listenTcp } from "./listen_tcp.ts";
@@ -121,7 +122,8 @@ export class PlainStream implements ByteStream {
   async #pump(): Promise<void> {
     try {
       while (this.#queue.length > 0) {
-        await this.#writeOut(joined(this.#queue.splice(0)));
+        const [first, ...others] = this.#queue.splice(0) as [Uint8Array, ...Uint8Array[]];
+        await this.#writeOut(others.length === 0 ? first : concat([first, ...others]));
         if (this.#closedWith !== undefined) return;
         if (this.#held && this.#buffered <= LOW_WATER) {
           this.#held = false;
@@ -161,17 +163,6 @@ export class PlainStream implements ByteStream {
       this.close(messageOf(error));
     }
   }
-}
-
-function joined(chunks: readonly Uint8Array[]): Uint8Array {
-  if (chunks.length === 1) return chunks[0] as Uint8Array;
-  const all = new Uint8Array(chunks.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const chunk of chunks) {
-    all.set(chunk, at);
-    at += chunk.length;
-  }
-  return all;
 }
 
 /**

@@ -8,7 +8,7 @@
  * @module
  */
 import { messageOf } from "../core/errors.ts";
-import { WireError } from "../wire/bytes.ts";
+import { concat, WireError } from "../wire/bytes.ts";
 import type { NoiseSession } from "../wire/noise.ts";
 import { encryptFrames, FrameDecoder, type Purpose } from "../wire/preface.ts";
 import { formatHostPort, plainAddress } from "./address.ts";
@@ -212,14 +212,7 @@ export class SecureStream {
     }
     const taken = this.#queue.splice(0, count);
     this.#queued -= length;
-    if (taken.length === 1) return taken[0] as Uint8Array;
-    const batch = new Uint8Array(length);
-    let at = 0;
-    for (const chunk of taken) {
-      batch.set(chunk, at);
-      at += chunk.length;
-    }
-    return batch;
+    return taken.length === 1 ? taken[0] as Uint8Array : concat(taken);
   }
 
   /** One timer while the kernel takes nothing; each byte it takes starts the time anew. */

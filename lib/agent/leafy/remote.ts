@@ -19,6 +19,7 @@ import { AGENT_PREFIX, checkKey, checkValue, quote } from "../../state/entry.ts"
 import { WireError } from "../../wire/bytes.ts";
 import { NetworkKey } from "../../wire/key.ts";
 import type { Endpoint } from "../config/config.ts";
+import { addressText, sleep } from "./asking.ts";
 import type {
   LeafyNetwork,
   RemoteAck,
@@ -26,7 +27,6 @@ import type {
   RemotePublishOptions,
   RemoteReadOptions,
   RemoteReadResult,
-  Wanted,
 } from "../config/leafy.ts";
 
 /** Wait before the mirror connects again after its first hop went, in ms: first and longest. */
@@ -192,23 +192,6 @@ function exchange<T>(
   });
 }
 
-/** `NODE:KEY`, `NODE:PREFIX*`, as `lib/state/address.ts` reads them. */
-function addressText({ node = "", key, prefix }: Wanted): string {
-  return `${node}:${key ?? `${prefix ?? ""}*`}`;
-}
-
 function resultOf({ state, complete, reasons, from }: ReadResult): RemoteReadResult {
   return { state, complete, reasons, from: from.node };
-}
-
-function sleep(ms: number, stop: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      stop.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    stop.addEventListener("abort", done);
-  });
 }

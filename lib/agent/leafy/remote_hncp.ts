@@ -37,6 +37,7 @@ import {
   type Value,
 } from "../../state/mod.ts";
 import type { Endpoint } from "../config/config.ts";
+import { addressText, sleep } from "./asking.ts";
 import type {
   LeafyNetwork,
   RemoteAck,
@@ -44,7 +45,6 @@ import type {
   RemotePublishOptions,
   RemoteReadOptions,
   RemoteReadResult,
-  Wanted,
 } from "../config/leafy.ts";
 import { HNCP_GROUP, MAX_DATAGRAM, QUESTION } from "../network/hncp_wire.ts";
 import { interfacesOf } from "../interfaces.ts";
@@ -308,23 +308,6 @@ function entriesOf(entries: Readonly<Record<string, unknown>>): Entry[] {
   );
 }
 
-/** `NODE:KEY`, `NODE:PREFIX*`, as `lib/state/address.ts` reads them. */
-function addressText({ node = "", key, prefix }: Wanted): string {
-  return `${node}:${key ?? `${prefix ?? ""}*`}`;
-}
-
 function addressOf({ host, port }: Endpoint): string {
   return formatHostPort(host, port);
-}
-
-function sleep(ms: number, stop: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      stop.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    stop.addEventListener("abort", done);
-  });
 }

@@ -31,7 +31,8 @@ import {
 } from "./config.ts";
 import { LSOE_ID_KEY } from "./entry.ts";
 import { LsoePort } from "./port.ts";
-import { LinkPublisher, type PublishedInto } from "./publish.ts";
+import type { PublishedInto } from "../own_entries.ts";
+import { LinkPublisher } from "./publish.ts";
 import { type ReportCounters, Reporter } from "./report.ts";
 import { eventRow, LsoeLog, sessionRow } from "./tell.ts";
 import type { Network } from "../network/network.ts";

@@ -7,13 +7,8 @@
 import type { Clock, Machine } from "../../core/mod.ts";
 import type { SessionView } from "../../lsoe/mod.ts";
 import type { InterfaceInfo } from "../../net/mod.ts";
-import {
-  jsonEqual,
-  type OwnDictionary,
-  StateRefusal,
-  type Value,
-  type Write,
-} from "../../state/mod.ts";
+import { jsonEqual, StateRefusal, type Value, type Write } from "../../state/mod.ts";
+import { type PublishedInto, setOwnEntries } from "../own_entries.ts";
 import { linkKey, LINKS_PREFIX, linkValue, LSOE_ID_KEY } from "./entry.ts";
 import type { Problems } from "../problems.ts";
 
@@ -26,17 +21,6 @@ const AGAIN = 10_000;
 /** Bytes of node data for all cables, and their share of what a small network allows: 64 and more fit. */
 const MOST_BYTES = 24_576;
 const SHARE = 3 / 8;
-/** Bytes that are left for what else the agent says of itself; less where there is little in all. */
-const SPARE = 1_024;
-
-/** A network, as far as it matters here. */
-export interface PublishedInto {
-  readonly config: { readonly name: string };
-  readonly own: Pick<OwnDictionary, "setAgent">;
-  readonly codec: { sizeOf(entry: { key: string; value: Value; at: number }): number };
-  /** In bytes of node data. */
-  readonly stateLimit: number;
-}
 
 /** What a {@linkcode LinkPublisher} stands on. */
 export interface PublisherOptions {
@@ -171,9 +155,9 @@ function fit(
   return fitting;
 }
 
-function take({ own, stateLimit }: PublishedInto, wall: number, writes: readonly Write[]): boolean {
+function take(network: PublishedInto, wall: number, writes: readonly Write[]): boolean {
   try {
-    own.setAgent(wall, writes, Math.min(SPARE, Math.floor(stateLimit / 64)));
+    setOwnEntries(network, wall, writes);
     return true;
   } catch (error) {
     if (error instanceof StateRefusal) return false;

@@ -4,34 +4,24 @@
  * @module
  */
 import { AgentError, type Clock } from "../../core/mod.ts";
-import { jsonEqual, type OwnDictionary, type Value } from "../../state/mod.ts";
+import { jsonEqual, type Value } from "../../state/mod.ts";
+import { type PublishedInto, setOwnEntries } from "../own_entries.ts";
 import type { Problems } from "../problems.ts";
 import { serviceKey, serviceValue, type SharedService } from "./entry.ts";
 
 /** Bytes of node data for all services, and their share of what a small network allows. */
 const MOST_BYTES = 16_384;
 const SHARE = 1 / 8;
-/** Bytes that are left for what else the agent says of itself; less where there is little in all. */
-const SPARE = 1_024;
-
-/** A network that services are published in. */
-export interface ServicesInto {
-  readonly config: { readonly name: string };
-  readonly own: Pick<OwnDictionary, "setAgent">;
-  readonly codec: { sizeOf(entry: { key: string; value: Value; at: number }): number };
-  /** In bytes of node data. */
-  readonly stateLimit: number;
-}
 
 export class ServicePublisher {
-  readonly #networks: readonly ServicesInto[];
+  readonly #networks: readonly PublishedInto[];
   readonly #clock: Pick<Clock, "wall">;
   readonly #problems: Problems;
   /** By network: what stands there now. */
   readonly #published: Map<string, Value>[];
 
   constructor(
-    networks: readonly ServicesInto[],
+    networks: readonly PublishedInto[],
     clock: Pick<Clock, "wall">,
     problems: Problems,
   ) {
@@ -75,9 +65,9 @@ export class ServicePublisher {
     return changed;
   }
 
-  #write({ own, stateLimit }: ServicesInto, wall: number, key: string, value: Value | null) {
+  #write(network: PublishedInto, wall: number, key: string, value: Value | null) {
     try {
-      own.setAgent(wall, [[key, value]], Math.min(SPARE, Math.floor(stateLimit / 64)));
+      setOwnEntries(network, wall, [[key, value]]);
       return true;
     } catch (error) {
       // No room, or a name that no key can carry.
@@ -86,7 +76,7 @@ export class ServicePublisher {
     }
   }
 
-  #tell({ config }: ServicesInto, left: number, all: number): void {
+  #tell({ config }: PublishedInto, left: number, all: number): void {
     const key = `${config.name}:services`;
     if (left === 0) return this.#problems.clear(key);
     this.#problems.note(

@@ -34,7 +34,8 @@ import type { NearbyFigures } from "./figures.ts";
 import { NewsDesk } from "./news.ts";
 import { Post } from "./post.ts";
 import { globsOf, opensPorts, ownAddresses, type PlacesConfig } from "./places.ts";
-import { ServicePublisher, type ServicesInto } from "./publisher.ts";
+import type { PublishedInto } from "../own_entries.ts";
+import { ServicePublisher } from "./publisher.ts";
 import { RemoteServices } from "./remote.ts";
 
 /** How long a service of another node is known to the beacon after the last look, in s and ms. */
@@ -44,7 +45,7 @@ const LOOK_AGAIN = 2_000;
 const MAX_WAITING = 256;
 
 /** A network that services are told in. */
-export type NearbyNetwork = ServicesInto & Pick<Network, "view"> & {
+export type NearbyNetwork = PublishedInto & Pick<Network, "view"> & {
   readonly machine: Pick<Network["machine"], "nodeId">;
 };
 
