@@ -202,8 +202,8 @@ export class Agent {
    */
   async stop({ restart = false } = {}): Promise<void> {
     if (restart) {
-      const links = this.networks.map((network) => [network.config.name, network.pause()] as const);
-      leaveHandover(this.#config.agent.stateDir, new Map(links), (line) => this.#log.warning(line));
+      const left = this.networks.map((network) => [network.config.name, network.pause()] as const);
+      leaveHandover(this.#config.agent.stateDir, new Map(left), (line) => this.#log.warning(line));
     }
     await Promise.all([
       this.#lsoe.stop(),

@@ -4,7 +4,8 @@
  * @module
  */
 import { AgentError, ExitCode } from "../core/errors.ts";
-import { AGENT_PREFIX } from "./entry.ts";
+import type { StateCodec } from "./codec.ts";
+import { AGENT_PREFIX, type Entry } from "./entry.ts";
 
 /** Why the dictionary did not take a write. */
 export type RefusalReason = "not-allowed" | "too-large" | "too-many";
@@ -65,6 +66,21 @@ export class Budget {
     const others = this.#taken.others + (writer === "others" ? growth : 0);
     return this.#overhead + others + Math.max(agent, this.#agentReserve);
   }
+}
+
+/** @throws {StateRefusal} where what a guest publishes takes more than `limit` bytes. */
+export function checkGuestSize(
+  limit: number,
+  codec: StateCodec,
+  entries: Iterable<Entry | undefined>,
+): void {
+  let size = 0;
+  for (const entry of entries) if (entry) size += codec.sizeOf(entry);
+  if (size <= limit) return;
+  throw new StateRefusal(
+    `a guest's entries may take ${spaced(limit)} bytes, these take ${spaced(size)}; publish less`,
+    "too-large",
+  );
 }
 
 /** 70312 → "70 312". */

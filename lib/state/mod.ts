@@ -8,7 +8,7 @@
  */
 export * from "./address.ts";
 export { type RefusalReason, StateRefusal } from "./budget.ts";
-export type { Source } from "./claims.ts";
+export type { Source } from "./holders.ts";
 export * from "./codec.ts";
 export * from "./entry.ts";
 export * from "./json.ts";

@@ -10,8 +10,8 @@
  */
 import { AgentError, ExitCode, type Machine } from "../core/mod.ts";
 import type { Json } from "../wire/cbor.ts";
-import { Budget, spaced, StateRefusal } from "./budget.ts";
-import { type Changes, Claims, type Holder, Holders, newHolder } from "./claims.ts";
+import { Budget, checkGuestSize, StateRefusal } from "./budget.ts";
+import { type Changes, Claims } from "./claims.ts";
 import {
   AGENT_PREFIX,
   byKey,
@@ -23,6 +23,7 @@ import {
   quote,
   timestamp,
 } from "./entry.ts";
+import { Endings, type Holder, Holders, newHolder } from "./holders.ts";
 import type {
   LeaseId,
   OwnDictionaryOptions,
@@ -30,7 +31,7 @@ import type {
   PersistentChange,
   Writes,
 } from "./own_api.ts";
-import { checkTtl, lastOfEach, replacing } from "./writes.ts";
+import { checkNotAgents, checkTtl, lastOfEach, replacing } from "./writes.ts";
 
 /** The node's own dictionary. */
 export class OwnDictionary implements Machine {
@@ -43,10 +44,12 @@ export class OwnDictionary implements Machine {
   /** What `setFor` wrote: a holder for each key, so that a later write replaces the one before. */
   readonly #timed = new Holders<string>();
   readonly #guests = new Holders<string>();
+  /** What the process before this one said of itself, until this one has said it again. */
+  readonly #inherited = new Holders<"agent">();
   /** By the name of the network that they come from. */
   readonly #shared = new Holders<string>();
   #lastLease = 0;
-  #nextEnd = Infinity;
+  readonly #endings = new Endings([this.#leases, this.#timed, this.#guests, this.#inherited]);
   #version = 0;
   #encoded: Uint8Array[] | undefined;
 
@@ -100,13 +103,9 @@ export class OwnDictionary implements Machine {
     const refused: Entry[] = [];
     let changed = false;
     for (const entry of entries) {
-      const changes = new Map([[entry.key, entry]]);
-      if (
-        entryOf(entry.key, entry.at, entry.value) === undefined ||
-        entry.key.startsWith(AGENT_PREFIX) ||
-        !this.#budget.fits("others", this.#claims.growth(this.#set, changes))
-      ) refused.push(entry);
-      else changed = this.#write(this.#set, changes) || changed;
+      const taken = this.#takeOver(this.#set, entry);
+      if (taken === undefined) refused.push(entry);
+      else changed = taken || changed;
     }
     if (changed) this.#changed();
     return refused;
@@ -173,7 +172,7 @@ export class OwnDictionary implements Machine {
       if (entry === undefined) this.#timed.delete(key);
       else this.#timed.set(key, holder);
     }
-    this.#nextEnd = Math.min(this.#nextEnd, until);
+    this.#endings.moved();
     if (changed) this.#changed();
   }
 
@@ -196,7 +195,7 @@ export class OwnDictionary implements Machine {
     this.#checkRoom(holder, changes);
     const id = ++this.#lastLease;
     this.#leases.set(id, holder);
-    this.#nextEnd = Math.min(this.#nextEnd, until);
+    this.#endings.moved();
     this.#finish(holder, changes);
     return id;
   }
@@ -220,7 +219,7 @@ export class OwnDictionary implements Machine {
   refreshLease(now: number, id: LeaseId, ttlMs: number): void {
     this.#endDue(now);
     this.#lease(id).until = now + checkTtl(ttlMs);
-    this.#nextEnd = this.#earliestEnd();
+    this.#endings.moved();
   }
 
   /** End a lease. False where it had ended already. */
@@ -244,12 +243,12 @@ export class OwnDictionary implements Machine {
     }
     const holder = known ?? newHolder("guest");
     const entries = this.#prepare(wall, writes, () => false);
-    this.#checkGuestSize(entries);
+    checkGuestSize(this.#options.maxGuestBytes, this.#options.codec, entries.values());
     const changes = replacing(holder, entries);
     this.#checkRoom(holder, changes);
     holder.until = until;
     this.#guests.set(guestId, holder);
-    this.#nextEnd = this.#earliestEnd();
+    this.#endings.moved();
     this.#finish(holder, changes);
   }
 
@@ -259,7 +258,7 @@ export class OwnDictionary implements Machine {
     const holder = this.#guests.get(guestId);
     if (holder === undefined) return false;
     holder.until = now + checkTtl(ttlMs);
-    this.#nextEnd = this.#earliestEnd();
+    this.#endings.moved();
     return true;
   }
 
@@ -296,16 +295,13 @@ export class OwnDictionary implements Machine {
     let changed = this.#write(holder, new Map(gone.map((key) => [key, undefined])));
     for (const entry of wanted.values()) {
       if (entryEqual(holder.entries.get(entry.key), entry)) continue;
-      const changes = new Map([[entry.key, entry]]);
-      if (
-        entryOf(entry.key, entry.at, entry.value) === undefined ||
-        entry.key.startsWith(AGENT_PREFIX) ||
-        !this.#budget.fits("others", this.#claims.growth(holder, changes))
-      ) {
+      let taken = this.#takeOver(holder, entry);
+      if (taken === undefined) {
         refused.push(entry);
         // Better nothing than something that is no longer so.
-        changed = this.#write(holder, new Map([[entry.key, undefined]])) || changed;
-      } else changed = this.#write(holder, changes) || changed;
+        taken = this.#write(holder, new Map([[entry.key, undefined]]));
+      }
+      changed = taken || changed;
     }
     if (changed) this.#changed();
     return refused;
@@ -323,15 +319,34 @@ export class OwnDictionary implements Machine {
         throw new RangeError(`${quote(key)} does not begin with ${AGENT_PREFIX}`);
       }
       if (value !== null) changes.set(key, this.#entry(at, key, value));
-      else if (this.#agent.entries.has(key)) changes.set(key, undefined);
+      else changes.set(key, undefined);
     }
     const growth = this.#claims.growth(this.#agent, changes);
     if (growth > 0) this.#budget.check("agent", growth + spare);
-    this.#finish(this.#agent, changes);
+    const changed = this.#forgetInherited(changes.keys());
+    if (this.#write(this.#agent, changes) || changed) this.#changed();
+  }
+
+  /** What {@linkcode setAgent} wrote, for {@linkcode inheritAgent} of the next process. */
+  agentEntries(): Entry[] {
+    return [...this.#agent.entries.values()];
+  }
+
+  /**
+   * Go on with what the process before said of itself, for the start: each entry stays until this one
+   * writes its key, and `ttlMs` at the most. What has no room is left out.
+   */
+  inheritAgent(now: number, entries: Iterable<Entry>, ttlMs: number): void {
+    const holder = newHolder("agent", now + ttlMs);
+    let changed = false;
+    for (const entry of entries) changed = this.#takeOver(holder, entry) || changed;
+    this.#inherited.set("agent", holder);
+    this.#endings.moved();
+    if (changed) this.#changed();
   }
 
   nextWake(): number {
-    return this.#nextEnd;
+    return this.#endings.next;
   }
 
   wake(now: number): void {
@@ -339,12 +354,8 @@ export class OwnDictionary implements Machine {
   }
 
   #endDue(now: number): void {
-    if (now < this.#nextEnd) return;
     let changed = false;
-    for (const holders of [this.#leases, this.#timed, this.#guests]) {
-      for (const holder of holders.takeEnded(now)) changed = this.#vacate(holder) || changed;
-    }
-    this.#nextEnd = this.#earliestEnd();
+    for (const holder of this.#endings.takeDue(now)) changed = this.#vacate(holder) || changed;
     if (changed) this.#changed();
   }
 
@@ -352,17 +363,9 @@ export class OwnDictionary implements Machine {
     const holder = holders.get(name);
     if (holder === undefined) return false;
     holders.delete(name);
-    this.#nextEnd = this.#earliestEnd();
+    this.#endings.moved();
     if (this.#vacate(holder)) this.#changed();
     return true;
-  }
-
-  #earliestEnd(): number {
-    return Math.min(
-      this.#leases.earliestEnd,
-      this.#timed.earliestEnd,
-      this.#guests.earliestEnd,
-    );
   }
 
   #lease(id: LeaseId): Holder {
@@ -379,12 +382,7 @@ export class OwnDictionary implements Machine {
   ): Map<string, Entry | undefined> {
     const changes = new Map<string, Entry | undefined>();
     for (const [key, value, at = wall] of lastOfEach(writes)) {
-      if (checkKey(key).startsWith(AGENT_PREFIX)) {
-        throw new StateRefusal(
-          `${quote(key)} is the agent's own; only it writes keys that begin with ${AGENT_PREFIX}`,
-          "not-allowed",
-        );
-      }
+      checkNotAgents(key);
       if (value !== null) changes.set(key, this.#entry(at, key, value));
       else if (holds(key)) changes.set(key, undefined);
     }
@@ -408,16 +406,21 @@ export class OwnDictionary implements Machine {
     this.#budget.check(writerOf(holder), this.#claims.growth(holder, changes));
   }
 
-  #checkGuestSize(changes: Changes): void {
-    let size = 0;
-    for (const entry of changes.values()) if (entry) size += this.#options.codec.sizeOf(entry);
-    if (size <= this.#options.maxGuestBytes) return;
-    throw new StateRefusal(
-      `a guest's entries may take ${spaced(this.#options.maxGuestBytes)} bytes, these take ${
-        spaced(size)
-      }; publish less`,
-      "too-large",
-    );
+  #forgetInherited(keys: Iterable<string>): boolean {
+    const holder = this.#inherited.get("agent");
+    if (holder === undefined) return false;
+    const known = [...keys].filter((key) => holder.entries.has(key));
+    return this.#write(holder, new Map(known.map((key) => [key, undefined])));
+  }
+
+  /** {@linkcode #write} of what others hand over; `undefined` where it may not be or has no room. */
+  #takeOver(holder: Holder, entry: Entry): boolean | undefined {
+    const { key, value, at } = entry;
+    const changes = new Map([[key, entry]]);
+    const may = key.startsWith(AGENT_PREFIX) === (holder.source === "agent") &&
+      entryOf(key, at, value) !== undefined &&
+      this.#budget.fits(writerOf(holder), this.#claims.growth(holder, changes));
+    return may ? this.#write(holder, changes) : undefined;
   }
 
   /** Write without checks. True where something else shows now. */

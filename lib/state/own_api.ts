@@ -4,7 +4,7 @@
  * @module
  */
 import type { Json } from "../wire/cbor.ts";
-import type { Source } from "./claims.ts";
+import type { Source } from "./holders.ts";
 import type { StateCodec } from "./codec.ts";
 import type { Entry } from "./entry.ts";
 

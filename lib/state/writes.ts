@@ -4,7 +4,10 @@
  * @module
  */
 import { AgentError, ExitCode } from "../core/mod.ts";
-import type { Changes, Holder } from "./claims.ts";
+import { StateRefusal } from "./budget.ts";
+import type { Changes } from "./claims.ts";
+import { AGENT_PREFIX, checkKey, quote } from "./entry.ts";
+import type { Holder } from "./holders.ts";
 import type { Write, Writes } from "./own_api.ts";
 
 /**
@@ -22,6 +25,18 @@ export function checkTtl(ttlMs: number): number {
 /** Each key once, as it was written last. */
 export function lastOfEach(writes: Writes): Iterable<Write> {
   return new Map(Array.from(writes, (write) => [write[0], write])).values();
+}
+
+/**
+ * A key that anybody but the agent may write.
+ * @throws {AgentError} exit 2 where it is no key, 4 where it is the agent's.
+ */
+export function checkNotAgents(key: string): void {
+  if (!checkKey(key).startsWith(AGENT_PREFIX)) return;
+  throw new StateRefusal(
+    `${quote(key)} is the agent's own; only it writes keys that begin with ${AGENT_PREFIX}`,
+    "not-allowed",
+  );
 }
 
 /** Entries that come in place of all that a holder holds. */

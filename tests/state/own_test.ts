@@ -165,6 +165,29 @@ Deno.test("own: agent keys come and go, and only under agent/", () => {
   throws(() => own.setAgent(WALL, writes({ name: "pi" })), RangeError);
 });
 
+Deno.test("own: what the process before said of itself stays until it is said again, or too late", () => {
+  const { own, stored, seen, shown } = made();
+  const said = ["agent/name", "agent/piot", "agent/links/x", "agent/gone", "temp"].map((key) => (
+    { key, value: "before", at: WALL - 5 }
+  ));
+  own.inheritAgent(0, said, 1_000);
+  strictEqual(seen.published, 1, "all of it at once");
+  deepStrictEqual(Object.keys(shown()), said.slice(0, 4).map(({ key }) => key).sort());
+  own.setAgent(WALL, writes({ "agent/name": "before", "agent/piot": "now", "agent/gone": null }));
+  deepStrictEqual(shown(), {
+    "agent/links/x": ["before", -5],
+    "agent/name": ["before", -5],
+    "agent/piot": ["now", 0],
+  });
+  own.setAgent(WALL, writes({ "agent/piot": null }));
+  strictEqual(own.get("agent/piot"), undefined, "the older one does not show again");
+  strictEqual(own.nextWake(), 1_000);
+  own.wake(1_000);
+  deepStrictEqual(shown(), { "agent/name": ["before", -5] });
+  deepStrictEqual(own.agentEntries().map(({ key }) => key), ["agent/name"]);
+  strictEqual(stored.size, 0);
+});
+
 Deno.test("own: a lease lives until it is released", () => {
   const { own, stored, seen, shown } = made();
   const lease = own.openLease(0, WALL, writes({ a: 1, b: 2 }));

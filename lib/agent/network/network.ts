@@ -5,7 +5,7 @@
  * @module
  */
 import { type Clock, messageOf, Random, type Scheduler } from "../../core/mod.ts";
-import { Dncp, type EndpointId, type NodeId, type PeerLink, type Profile } from "../../dncp/mod.ts";
+import { Dncp, type EndpointId, type NodeId, type Profile } from "../../dncp/mod.ts";
 import { LeafyServer } from "../../leafy/mod.ts";
 import { type InterfaceInfo, needsReopening } from "../../net/mod.ts";
 import {
@@ -21,7 +21,7 @@ import { decodeCbor, encodeCbor } from "../../wire/cbor.ts";
 import { concat, type NetworkKey, toHex, WireError } from "../../wire/mod.ts";
 import type { NetworkConfig } from "../config/config.ts";
 import { type Feed, feedInto } from "./feed.ts";
-import { PAUSE_LIMIT } from "../upgrade/handover.ts";
+import { type Legacy, PAUSE_LIMIT } from "../upgrade/handover.ts";
 import { interfacesOf } from "../interfaces.ts";
 import type { NetworkSecrets } from "../keys.ts";
 import type { Log } from "../log.ts";
@@ -165,10 +165,10 @@ export class Network {
   }
 
   /**
-   * Join the network. `before`: the peers of the process before this one, if that ended for a restart.
+   * Join the network. `before`: what the process before this one left, if that ended for a restart.
    * @throws {AgentError} with exit code 4 where the port cannot be had.
    */
-  start(interfaces: readonly InterfaceInfo[], before: readonly PeerLink[] = []): void {
+  start(interfaces: readonly InterfaceInfo[], before?: Legacy): void {
     const { scheduler, clock, name, version, store, log } = this.#around;
     const leafy = new LeafyServer({
       view: this.view,
@@ -187,7 +187,8 @@ export class Network {
     }
     this.own.setAgent(clock.wall(), [["agent/name", name], ["agent/version", version]]);
     // All of it at once: others must not see this node without its name, or without its entries.
-    this.machine.resume(clock.now(), before, PAUSE_LIMIT);
+    this.own.inheritAgent(clock.now(), before?.agentEntries ?? [], PAUSE_LIMIT);
+    this.machine.resume(clock.now(), before?.peers ?? [], PAUSE_LIMIT);
     this.#complete = true;
     this.#publish();
     scheduler.add(this.machine);
@@ -209,11 +210,12 @@ export class Network {
    * Before {@linkcode Network.stop}, where the agent is started again at once: the others keep our
    * place. Answers what the next start needs for that.
    */
-  pause(): PeerLink[] {
+  pause(): Legacy {
     this.#around.scheduler.remove(this.machine);
     this.#around.scheduler.remove(this.own);
     this.#paused = true;
-    return this.machine.pause(this.#around.clock.now(), PAUSE_LIMIT);
+    const peers = this.machine.pause(this.#around.clock.now(), PAUSE_LIMIT);
+    return { peers, agentEntries: this.own.agentEntries() };
   }
 
   /** What can change while running: keys, interfaces, and the addresses to connect to. */

@@ -1,12 +1,13 @@
 /**
  * What one process of an agent leaves for the next one when it ends for a restart: whom it had for
- * peers. A file in the state folder, read once; what is older than a minute, or from before a
+ * peers, and what it said of itself. A file in the state folder, read once; what is older than a minute, or from before a
  * reboot, is of no use.
  *
  * @module
  */
 import { messageOf } from "../../core/mod.ts";
 import type { PeerLink } from "../../dncp/mod.ts";
+import type { Entry } from "../../state/mod.ts";
 import { writeDurably } from "../durable.ts";
 
 /** For so long the others are asked to keep our place, in ms; they bear no longer silence anyway. */
@@ -15,8 +16,15 @@ export const PAUSE_LIMIT = 30_000;
 const USEFUL = 60_000;
 const FILE = "handover.json";
 
-/** Peers by the name of their network. */
-export type Handover = ReadonlyMap<string, readonly PeerLink[]>;
+/** What the next process goes on with in one network. */
+export interface Legacy {
+  readonly peers: readonly PeerLink[];
+  /** `agent/…`; the dictionary checks them. */
+  readonly agentEntries: readonly Entry[];
+}
+
+/** By the name of the network. */
+export type Handover = ReadonlyMap<string, Legacy>;
 
 /** Where time since boot comes from; one clock for all processes, which nobody sets. */
 export interface BootClock {
@@ -66,15 +74,27 @@ export function takeHandover(stateDir: string, clock: () => BootClock = bootCloc
     const age = now - Number(content.now);
     if (content.boot !== boot || !(age >= 0 && age < USEFUL)) return new Map();
     return new Map(
-      Object.entries(content.networks).map(([name, links]) => [
-        name,
-        (Array.isArray(links) ? links : []).filter(isLink),
-      ]),
+      Object.entries(content.networks).map(([name, legacy]) => [name, {
+        peers: listIn(legacy, "peers").filter(isLink),
+        agentEntries: listIn(legacy, "agentEntries").filter(isEntry),
+      }]),
     );
   } catch {
     // Cut off by a power failure, or no file of ours: a start without it is an ordinary one.
     return new Map();
   }
+}
+
+function listIn(value: unknown, key: keyof Legacy): unknown[] {
+  const list = (value as Partial<Legacy> | null)?.[key];
+  return Array.isArray(list) ? list : [];
+}
+
+function isEntry(value: unknown): value is Entry {
+  if (typeof value !== "object" || value === null) return false;
+  const { key, value: said, at } = value as Record<string, unknown>;
+  return typeof key === "string" && said !== undefined && said !== null &&
+    Number.isSafeInteger(at);
 }
 
 function isLink(value: unknown): value is PeerLink {

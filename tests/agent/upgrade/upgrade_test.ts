@@ -258,28 +258,34 @@ Deno.test("upgrade: the unit of a process, and what only looks like one", () => 
 Deno.test("handover: read once, and only while it is of use", () => {
   const dir = Deno.makeTempDirSync({ prefix: "agent-handover-" });
   try {
-    const links = [{ endpoint: 1, node: "00112233445566ff", peerEndpoint: 2 }];
-    const leave = (content = links) =>
+    const peer = { endpoint: 1, node: "00112233445566ff", peerEndpoint: 2 };
+    const entry = { key: "agent/piot", value: { id: "a", at: [] }, at: 1_700_000_000_000 };
+    const legacy = { peers: [peer], agentEntries: [entry] };
+    const leave = (content = legacy) =>
       leaveHandover(dir, new Map([["home", content]]), (line) => {
         throw new Error(line);
       }, () => ({ boot: "b", now: 1_000 }));
-    const take = (
-      boot: string,
-      now: number,
-    ) => [...takeHandover(dir, () => ({ boot, now })).get("home") ?? []];
+    const take = (boot: string, now: number) =>
+      takeHandover(dir, () => ({ boot, now })).get("home");
     leave();
-    deepStrictEqual(take("b", 2_000), links);
-    deepStrictEqual(take("b", 2_000), [], "once");
+    deepStrictEqual(take("b", 2_000), legacy);
+    deepStrictEqual(take("b", 2_000), undefined, "once");
     for (const [boot, now] of [["other", 2_000], ["b", 61_001], ["b", 999]] as const) {
       leave();
-      deepStrictEqual(take(boot, now), [], `${boot} ${now}`);
+      deepStrictEqual(take(boot, now), undefined, `${boot} ${now}`);
     }
-    for (const damage of ["", "{", "null", '{"boot":"b","now":1000,"networks":{"home":[1,{}]}}']) {
+    for (const damage of ["", "{", "null", '{"boot":"b","now":1000,"networks":7}']) {
       Deno.writeTextFileSync(`${dir}/handover.json`, damage);
-      deepStrictEqual(take("b", 2_000), []);
+      deepStrictEqual(take("b", 2_000), undefined);
     }
-    leave([{ endpoint: 0, node: "00112233445566ff", peerEndpoint: 2 }]);
-    deepStrictEqual(take("b", 2_000), []);
+    const nothing = { peers: [], agentEntries: [] };
+    for (const damage of [[1, {}], 7, null, { peers: [1, {}], agentEntries: [null, {}, "x"] }]) {
+      const content = { boot: "b", now: 1_000, networks: { home: damage } };
+      Deno.writeTextFileSync(`${dir}/handover.json`, JSON.stringify(content));
+      deepStrictEqual(take("b", 2_000), nothing);
+    }
+    leave({ peers: [{ ...peer, endpoint: 0 }], agentEntries: [{ ...entry, at: 0.5 }] });
+    deepStrictEqual(take("b", 2_000), nothing);
     leave();
     deepStrictEqual(takeHandover(dir).size, 0, "another boot");
   } finally {
