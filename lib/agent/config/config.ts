@@ -5,6 +5,7 @@
  * @module
  */
 import { AgentError, ExitCode, messageOf } from "../../core/errors.ts";
+import { nodeNameProblem } from "../../state/names.ts";
 import type { KeyFile } from "./keys.ts";
 import { didYouMean } from "./nearest.ts";
 import { defaultsOf, listenOf, parseConfig, type ParsedConfig, STREAM_PORT } from "./parse.ts";
@@ -17,7 +18,7 @@ import {
   variable,
 } from "./paths.ts";
 import type { ringRows } from "./ring.ts";
-import { nodeName, type Values } from "./row.ts";
+import { ownName, type Values } from "./row.ts";
 import { type agentRows, networkRows } from "./schema.ts";
 import type { actionRows, lsoeRows, nearbyRows, piotRows, routeRows } from "./schema_protocols.ts";
 import { hostPort, listenAddress, listOf, type ValueType, WrongValue } from "./types.ts";
@@ -192,7 +193,7 @@ function resolve(file: ParsedConfig, path: string | undefined, around: Surroundi
   return {
     path,
     agent: {
-      name: flag("--name", nodeName, overrides.name) ?? file.agent.name ?? asName(around.hostname),
+      name: flag("--name", ownName, overrides.name) ?? file.agent.name ?? asName(around.hostname),
       stateDir,
       sockets: socketCandidates(env, {
         flag: onLine(overrides.socket),
@@ -217,10 +218,13 @@ function resolve(file: ParsedConfig, path: string | undefined, around: Surroundi
 /** Port of `[http] listen` where only a host is given. */
 const HTTP_PORT = 8_380;
 
-/** A host name as a node name: what cannot stand before a colon becomes a hyphen. */
+/** A host name as a node name: what a name may not have becomes a hyphen. */
 function asName(hostname: string): string {
-  const cleaned = hostname.replace(/[\s:/\p{Cc}]/gu, "-").slice(0, 63);
-  return cleaned === "" ? "agent" : cleaned;
+  const cleaned = hostname.replace(/[\s:/~*\p{Cc}]/gu, "-").slice(0, 63);
+  if (nodeNameProblem(cleaned) === undefined) return cleaned;
+  // Empty, of many-byte letters, or in hexadecimal as a node id is.
+  const prefixed = `agent-${cleaned}`;
+  return nodeNameProblem(prefixed) === undefined && cleaned !== "" ? prefixed : "agent";
 }
 
 interface Places {

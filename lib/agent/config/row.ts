@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { ValueType, Written } from "./types.ts";
-import { integer, text } from "./types.ts";
+import { nodeNameProblem } from "../../state/names.ts";
+import { integer, text, type ValueType, type Written, WrongValue } from "./types.ts";
 
 /** One key. */
 export interface Row<T> {
@@ -51,11 +51,24 @@ export function open<T>(
   return { type, fallback: undefined, absent, example, aliases, doc };
 }
 
-/** A name that can stand before the colon of NODE:KEY: no colon, no space, no control character. */
+/** What may stand before the colon of NODE:KEY, also `NAME~ab12` or an id. */
 export const nodeName = text(
   "a name of 1 to 63 characters without space, colon or slash",
   /^[^\s:/\p{Cc}]{1,63}$/u,
 );
+/** The name that a node gives itself: one that others show as it is, instead of the node's id. */
+export const ownName: ValueType<string> = {
+  ...nodeName,
+  parse(value) {
+    const name = nodeName.parse(value);
+    const problem = nodeNameProblem(name);
+    if (problem === undefined) return name;
+    throw new WrongValue(
+      `${JSON.stringify(name)} ${problem}, so others would show this node by its id; ` +
+        "choose another name",
+    );
+  },
+};
 /** A pattern over interface names: `*` any characters, `?` one. */
 export const glob = text(
   'an interface name, perhaps with * or ?, such as "eth*"',

@@ -7,7 +7,7 @@
  * @module
  */
 import { ringRows } from "./ring.ts";
-import { glob, key, nodeName, open, port, type Section } from "./row.ts";
+import { glob, key, open, ownName, port, type Section } from "./row.ts";
 import { actionRows, lsoeRows, nearbyRows, piotRows, routeRows } from "./schema_protocols.ts";
 import {
   choice,
@@ -33,11 +33,12 @@ const sharePattern = text(
 
 export const agentRows = {
   name: open(
-    nodeName,
+    ownName,
     "the host name",
     "pi-kitchen",
-    "How people and other nodes address this one, as in `agent get pi-kitchen:temperature`. Unique" +
-      " in the network, or the node is shown by its id.",
+    "How people and other nodes address this one, as in `agent get pi-kitchen:temperature`. Nodes" +
+      " of one name are shown as NAME~ab12, with the beginning of their id. No blank, no : / ~ *," +
+      " and nothing that looks like a node id.",
   ),
   state_dir: open(
     path,

@@ -6,7 +6,7 @@
 import { AgentError, ExitCode } from "../../core/errors.ts";
 import { absolutePath } from "../config/paths.ts";
 import { toml } from "../config/render.ts";
-import { nodeName } from "../config/row.ts";
+import { ownName } from "../config/row.ts";
 import { networkRows } from "../config/schema.ts";
 import { type ValueType, WrongValue } from "../config/types.ts";
 import { unifiedDiff } from "./diff.ts";
@@ -80,7 +80,7 @@ export async function planInstall(
 }
 
 function checkWishes(facts: Facts, { name, network }: Wishes): void {
-  checkFlag("--name", nodeName, name);
+  checkFlag("--name", ownName, name);
   checkFlag("--network", networkRows.name.type, network);
   const { config, places, keys, user } = facts;
   if (!user && (isHidden(places.config) || !facts.configIsOpen)) {

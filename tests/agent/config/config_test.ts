@@ -402,6 +402,29 @@ Deno.test("flags replace the file, in the network that --network names", () => {
   refused(() => load("", {}, { connect: ["a:0"] }), ExitCode.Usage, /^--connect must be "HOST"/);
 });
 
+Deno.test("a name that others would not show is refused, with the reason; a host name is mended", () => {
+  const why = "so others would show this node by its id; choose another name";
+  for (
+    const [name, problem] of [
+      ["pi~1", 'contains "~", which has a meaning in NODE:KEY'],
+      ["pi*", 'contains "*", which has a meaning in NODE:KEY'],
+      ["deadbeef", "looks like a node id"],
+      ["00112233445566FF", "looks like a node id"],
+      ["\u00e4".repeat(40), "is longer than 64 bytes"],
+    ] as const
+  ) {
+    wrong(`[agent]\nname = "${name}"`, `2:1: name "${name}" ${problem}, ${why}`);
+    refused(() => load("", {}, { name }), ExitCode.Usage, `--name "${name}" ${problem}, ${why}`);
+  }
+  // A node that is meant, not named, may be written as it is shown.
+  parseConfig('[[piot.route]]\nforward = "pi~ab12"\n[ring]\nmembers = ["pi~ab12"]\n', "");
+  const named = (hostname: string) => loadConfig({ env: env(), hostname, cwd: "/" }).agent.name;
+  assert.equal(named("pi 1~a*"), "pi-1-a-");
+  assert.equal(named("deadbeef"), "agent-deadbeef");
+  assert.equal(named("\u00e4".repeat(40)), "agent");
+  assert.equal(named(""), "agent");
+});
+
 Deno.test("HOST:PORT, and back", () => {
   const cases: [string, ReturnType<typeof parseHostPort>][] = [
     ["pi-kitchen.local", { host: "pi-kitchen.local" }],
