@@ -178,10 +178,14 @@ export class LocalApi {
   }
 
   /** The event stream, from the moment on in which this returns. */
-  async events(): Promise<Events> {
-    const response = await fetch(`${BASE}/v1/events`, { client: this.#client });
+  async events(options: EventOptions = {}): Promise<Events> {
+    const { snapshot = false, signal, onEvent } = options;
+    const response = await fetch(`${BASE}/v1/events?snapshot=${snapshot ? 1 : 0}`, {
+      client: this.#client,
+      ...(signal && { signal }),
+    });
     if (!response.ok || !response.body) throw new CannotMeasure("an agent has no event stream");
-    return new Events(response.body);
+    return new Events(response.body, onEvent);
   }
 
   /** Values of `/metrics` by name, summed over labels. */
@@ -194,11 +198,25 @@ export class LocalApi {
   }
 }
 
+/** Told an event, and when it came on the clock of `performance.now()`. */
+type OnEvent = (event: StateEvent, at: number) => void;
+
+/** What an event stream begins with, and who is told. */
+export interface EventOptions {
+  /** Begin with all that is there. */
+  readonly snapshot?: boolean;
+  /** Ends it. */
+  readonly signal?: AbortSignal;
+  /** Told every event. */
+  readonly onEvent?: OnEvent;
+}
+
 /** An open event stream, read all the time. */
 export class Events {
-  readonly #waiting = new Set<(event: StateEvent, at: number) => void>();
+  readonly #waiting = new Set<OnEvent>();
 
-  constructor(body: ReadableStream<Uint8Array>) {
+  constructor(body: ReadableStream<Uint8Array>, onEvent?: OnEvent) {
+    if (onEvent) this.#waiting.add(onEvent);
     this.#read(body).catch(() => {
       // The agent has ended; whoever waits for an event runs into its time limit.
     });

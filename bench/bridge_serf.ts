@@ -1,0 +1,159 @@
+/**
+ * serf on a bridge: its agents with their defaults, joined to the first. What they see is read from their own
+ * log, which they write before they call any event handler.
+ *
+ * @module
+ */
+import type { Node } from "../tests/netns/harness.ts";
+import type { Bridge } from "./bridge_lab.ts";
+import { type Cluster, type Seen, seenAt, type Start } from "./bridge_cluster.ts";
+import { CannotMeasure, type Context, end } from "./harness/context.ts";
+import { findProgram } from "./harness/program.ts";
+
+/** Anything longer means that it does not work, in ms. */
+const PATIENCE = 60_000;
+
+/** One serf agent a computer. */
+export class SerfCluster implements Cluster {
+  readonly name = "serf";
+  readonly size: number;
+  readonly #program: string;
+  readonly #bridge: Bridge;
+  #running: SerfAgent[] = [];
+  #round = 0;
+
+  constructor(program: string, bridge: Bridge) {
+    this.#program = program;
+    this.#bridge = bridge;
+    this.size = bridge.nodes.length;
+  }
+
+  async start(): Promise<Start> {
+    await Promise.all(this.#running.splice(0).map((one) => one.stop()));
+    const start = performance.now();
+    const [first, ...rest] = this.#bridge.nodes as [Node, ...Node[]];
+    this.#running = [this.#spawn(first, 0, [])];
+    // Whoever joins before it listens gives up.
+    await this.#running[0]!.when(({ what }) => what === "starting");
+    const join = ["-join", this.#bridge.address(0)];
+    for (const [i, node] of rest.entries()) this.#running.push(this.#spawn(node, i + 1, join));
+    const known = await Promise.all(this.#running.map((one) => one.knows(this.size)));
+    return { allKnown: Math.max(...known) - start };
+  }
+
+  /** By `serf tags -set`, from the start of its process. */
+  async change(): Promise<Seen> {
+    const value = ++this.#round;
+    const from = value % this.size;
+    const name = `n${from}`;
+    const others = this.#running.filter((_, i) => i !== from);
+    const seen = others.map((one) => one.when((e) => e.what === "update" && e.node === name));
+    const start = performance.now();
+    const [moments] = await Promise.all([
+      Promise.all(seen),
+      this.#bridge.nodes[from]!.run(this.#program, "tags", "-set", `bench=${value}`),
+    ]);
+    return seenAt(start, moments);
+  }
+
+  pids(): number[] {
+    return this.#running.map(({ pid }) => pid);
+  }
+
+  /** Its log says nothing where nothing happens. */
+  leaveAlone(): void {}
+
+  async listen(): Promise<void> {}
+
+  #spawn(node: Node, i: number, join: readonly string[]): SerfAgent {
+    const child = node.spawn(this.#program, [
+      ...["agent", "-node", `n${i}`, "-bind", this.#bridge.address(i), "-tag", "bench=0"],
+      ...join,
+    ], { stdin: "null", stdout: "piped", stderr: "null" });
+    return new SerfAgent(`n${i}`, child);
+  }
+}
+
+/** What a line of serf's log says that matters here. */
+export interface SerfEvent {
+  readonly what: "starting" | "join" | "update" | "leave" | "failed";
+  /** Whom it is about; empty for `starting`. */
+  readonly node: string;
+}
+
+/** A line of the log of `serf agent`; `undefined` where it is about something else. */
+export function parseSerfLine(line: string): SerfEvent | undefined {
+  if (line.endsWith("agent: Serf agent starting")) return { what: "starting", node: "" };
+  const [, what, node] = / serf: EventMember(Join|Update|Leave|Failed): (\S+)/.exec(line) ?? [];
+  if (what === undefined || node === undefined) return undefined;
+  return { what: what.toLowerCase() as SerfEvent["what"], node };
+}
+
+/** A running one, and its log. */
+class SerfAgent {
+  readonly #name: string;
+  readonly #child: Deno.ChildProcess;
+  readonly #joined = new Map<string, number>();
+  readonly #waiting = new Set<(event: SerfEvent, at: number) => void>();
+  readonly #read: Promise<void>;
+
+  constructor(name: string, child: Deno.ChildProcess) {
+    this.#name = name;
+    this.#child = child;
+    this.#read = this.#readLog();
+  }
+
+  get pid(): number {
+    return this.#child.pid;
+  }
+
+  /** When it next says something that fits. */
+  when(fits: (event: SerfEvent) => boolean): Promise<number> {
+    return new Promise((resolve, reject) => {
+      const late = setTimeout(() => {
+        this.#waiting.delete(look);
+        reject(new CannotMeasure(`${this.#name} of serf keeps us waiting`));
+      }, PATIENCE);
+      const look = (event: SerfEvent, at: number) => {
+        if (!fits(event)) return;
+        clearTimeout(late);
+        this.#waiting.delete(look);
+        resolve(at);
+      };
+      this.#waiting.add(look);
+    });
+  }
+
+  /** When it had told so many members. */
+  async knows(count: number): Promise<number> {
+    if (this.#joined.size < count) await this.when(() => this.#joined.size >= count);
+    return Math.max(...this.#joined.values());
+  }
+
+  async stop(): Promise<void> {
+    await end(this.#child);
+    await this.#read;
+  }
+
+  async #readLog(): Promise<void> {
+    let text = "";
+    for await (const part of this.#child.stdout.pipeThrough(new TextDecoderStream())) {
+      const at = performance.now();
+      const lines = (text + part).split("\n");
+      text = lines.pop() as string;
+      for (const line of lines) {
+        const event = parseSerfLine(line);
+        if (!event) continue;
+        if (event.what === "join" && !this.#joined.has(event.node)) {
+          this.#joined.set(event.node, at);
+        }
+        for (const look of [...this.#waiting]) look(event, at);
+      }
+    }
+  }
+}
+
+/** serf, or `undefined` with a note that says what is missing. */
+export function findSerf(context: Context): string | undefined {
+  return findProgram(context, "serf", "serf");
+}
