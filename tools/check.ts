@@ -13,10 +13,13 @@
 import { SKIP_LOG } from "../tests/skip.ts";
 import { parseJunit, type TestCase, withoutSteps } from "./junit.ts";
 
-/** Tests that start processes or make network interfaces. They run one file at a time. */
+/** Tests that start processes or make network interfaces. They run one file after the other. */
 const SYSTEM_TESTS = ["tests/e2e/", "tests/netns/", "tests/tools/"];
-/** Tests of minutes: simulations of whole networks. */
-const LONG_TESTS = ["tests/sim/", "tests/piot/"];
+/**
+ * Simulations of whole networks: minutes of pure computation under virtual time. They run beside the
+ * system tests, which mostly wait, and at the lowest priority, so that they take only what is left.
+ */
+const SIMULATIONS = ["tests/sim/"];
 /** No stage may hang longer than this, so that CI ends with counts, in milliseconds. */
 const STAGE_LIMIT = 25 * 60_000;
 
@@ -88,6 +91,13 @@ export function testArguments(words: readonly string[], exists: (path: string) =
   ];
 }
 
+interface RunOptions {
+  readonly stderr: "piped" | "inherit";
+  /** At the lowest priority. */
+  readonly nice?: boolean;
+  readonly env?: Record<string, string>;
+}
+
 /** Runs the stages one after the other and prints a line for each. */
 class Check {
   readonly report: Report = { passed: 0, failed: 0, skipped: [], complaints: [] };
@@ -97,7 +107,7 @@ class Check {
   /** A stage that is right or wrong as a whole. Its output is shown where it is wrong. */
   async whole(name: string, args: string[]): Promise<void> {
     const start = performance.now();
-    const { code, stdout, stderr } = await this.#deno(args, "piped").output();
+    const { code, stdout, stderr } = await this.#deno(args, { stderr: "piped" }).output();
     if (code !== 0) {
       await Deno.stdout.write(stdout);
       await Deno.stdout.write(stderr);
@@ -107,14 +117,25 @@ class Check {
     this.#close(name, code === 0 ? "clean" : "FAILED", start);
   }
 
-  /** A stage that is a run of `deno test`. */
-  async tests(name: string, args: string[]): Promise<void> {
+  /** A stage that is a run of `deno test`. `beside`: it leaves the processor and the screen to others. */
+  async tests(name: string, args: string[], { beside = false } = {}): Promise<void> {
     const start = performance.now();
     const junit = `${this.#folder}/${name}.xml`;
-    const run = this.#deno(["test", "-A", `--junit-path=${junit}`, ...args], "inherit").spawn();
-    const [output, { code }] = await Promise.all([passOn(run.stdout), run.status]);
+    const notes = `${this.#folder}/${name}.skipped`;
+    const run = this.#deno(["test", "-A", `--junit-path=${junit}`, ...args], {
+      stderr: beside ? "piped" : "inherit",
+      nice: beside,
+      env: { [SKIP_LOG]: notes },
+    }).spawn();
+    const read = beside
+      ? Promise.all([gather(run.stdout), gather(run.stderr)])
+      : passOn(run.stdout).then((text) => [text, ""]);
+    const [[output = "", complaint = ""], { code }] = await Promise.all([read, run.status]);
+    if (beside) {
+      console.log(`\n${name}, beside the others:\n${output}${code === 0 ? "" : complaint}`);
+    }
     const xml = await readIfThere(junit);
-    const reasons = parseReasons(await readIfThere(`${this.#folder}/skipped`) ?? "");
+    const reasons = parseReasons(await readIfThere(notes) ?? "");
     const cases = xml === undefined ? undefined : parseJunit(xml);
     const { passed, failed, skipped, complaints } = countTests(cases, code, output, reasons);
     if (performance.now() - start >= STAGE_LIMIT) {
@@ -142,23 +163,23 @@ class Check {
     return report.failed === 0 ? 0 : 1;
   }
 
-  #deno(args: string[], stderr: "piped" | "inherit"): Deno.Command {
-    return new Deno.Command(Deno.execPath(), {
-      args,
+  #deno(args: string[], { stderr, nice = false, env = {} }: RunOptions): Deno.Command {
+    const [program, ...before] = nice
+      ? ["nice", "-n", "19", Deno.execPath()] as const
+      : [Deno.execPath()] as const;
+    return new Deno.Command(program, {
+      args: [...before, ...args],
       stdin: "null",
       stdout: "piped",
       stderr,
-      env: {
-        [SKIP_LOG]: `${this.#folder}/skipped`,
-        ...(Deno.stdout.isTerminal() ? {} : { NO_COLOR: "1" }),
-      },
+      env: { ...env, ...(Deno.stdout.isTerminal() ? {} : { NO_COLOR: "1" }) },
       signal: AbortSignal.timeout(STAGE_LIMIT),
     });
   }
 
   #close(name: string, result: string, start: number): void {
     const seconds = ((performance.now() - start) / 1000).toFixed(1);
-    const line = `${name.padEnd(8)}${seconds.padStart(7)} s  ${result}`;
+    const line = `${name.padEnd(11)}${seconds.padStart(6)} s  ${result}`;
     this.#timings.push(line);
     console.log(line);
   }
@@ -166,11 +187,21 @@ class Check {
 
 /** Passes a stream on to our stdout, and answers what it said, without colours. */
 async function passOn(stream: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<string> {
+  return await gather(stream, async (bytes) => {
+    for (let at = 0; at < bytes.length;) at += await Deno.stdout.write(bytes.subarray(at));
+  });
+}
+
+/** The text of a stream without its colours. `each` is handed what comes, as it comes. */
+async function gather(
+  stream: ReadableStream<Uint8Array<ArrayBuffer>>,
+  each?: (bytes: Uint8Array) => Promise<void>,
+): Promise<string> {
   const decoder = new TextDecoder();
   let text = "";
   for await (const bytes of stream) {
     text += decoder.decode(bytes, { stream: true });
-    for (let at = 0; at < bytes.length;) at += await Deno.stdout.write(bytes.subarray(at));
+    await each?.(bytes);
   }
   // deno-lint-ignore no-control-regex -- a colour begins with an escape character
   return text.replaceAll(/\x1b\[[0-9;]*m/g, "");
@@ -226,14 +257,19 @@ async function main(): Promise<number> {
   await check.whole("types", ["check", "--quiet", "."]);
   await check.tests("docs", ["--quiet", "--doc", "--permit-no-files", "lib"]);
   const files = testFiles("tests");
-  const isSystem = (file: string) => SYSTEM_TESTS.some((folder) => file.startsWith(folder));
-  const isLong = (file: string) => LONG_TESTS.some((folder) => file.startsWith(folder));
-  const others = files.filter((file) => !isSystem(file));
-  // The long ones first, so that none of them runs alone at the end.
-  const unit = [...others.filter(isLong), ...others.filter((file) => !isLong(file))];
-  const system = files.filter(isSystem);
-  if (unit.length > 0) await check.tests("tests", ["--no-check", "--parallel", ...unit]);
-  if (system.length > 0) await check.tests("system", ["--no-check", ...system]);
+  const isIn = (folders: readonly string[]) => (file: string) =>
+    folders.some((folder) => file.startsWith(folder));
+  const system = files.filter(isIn(SYSTEM_TESTS));
+  const simulations = files.filter(isIn(SIMULATIONS));
+  const unit = files.filter((file) => !system.includes(file) && !simulations.includes(file));
+  const stage = async (name: string, of: readonly string[], args: string[], beside = false) => {
+    if (of.length > 0) await check.tests(name, ["--no-check", ...args, ...of], { beside });
+  };
+  await stage("tests", unit, ["--parallel"]);
+  await Promise.all([
+    stage("system", system, []),
+    stage("simulations", simulations, ["--parallel"], true),
+  ]);
   return check.end();
 }
 
