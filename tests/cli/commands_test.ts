@@ -277,6 +277,33 @@ Deno.test("config check and show; wrong config gives 78 in every command that re
       "",
       `${dir}/k is readable by others; run: chmod 600 ${dir}/k\n`,
     );
+    const second = `[[network]]\nname = "b"\nlisten = "none"\nkey_file = "no.key"\n`;
+    Deno.writeTextFileSync(path, second, { append: true });
+    await expect(
+      around,
+      ["config", "check", path],
+      4,
+      "",
+      `${dir}/k is readable by others; run: chmod 600 ${dir}/k\n` +
+        `${dir}/no.key is not there; copy it from a node of the network (mode 0600)\n`,
+    );
+    const faulty = `${dir}/faulty.toml`;
+    Deno.writeTextFileSync(faulty, "[agent]\nnmae = 1\n[lsoe]\nenabled = 1\n");
+    const unknown = `${faulty}:2:1: unknown key "nmae" in [agent]; did you mean "name"?`;
+    await expect(
+      around,
+      ["config", "check", faulty],
+      78,
+      "",
+      `${unknown}\n${faulty}:4:1: enabled must be true or false, not the number 1\n`,
+    );
+    await expect(
+      around,
+      ["--config", faulty, "config", "show"],
+      78,
+      "",
+      `${unknown} (and 1 more: agent config check)\n`,
+    );
     await expect(
       around,
       ["config", "show", "--config", path],

@@ -1,6 +1,6 @@
 /**
- * TOML text → values of the schema, or one line that says what is wrong, where, and which known
- * word is near.
+ * TOML text → values of the schema, or for each mistake one line that says what is wrong, where, and
+ * which known word is near.
  *
  * @module
  */
@@ -34,6 +34,19 @@ interface Problem {
   readonly message: string;
 }
 
+/** A config file with mistakes. As an error it is its first mistake, and says how many follow. */
+export class ConfigMistakes extends AgentError {
+  /** In the order of the file, `FILE:LINE:COLUMN: what`. */
+  readonly mistakes: readonly AgentError[];
+
+  constructor(mistakes: readonly [AgentError, ...AgentError[]]) {
+    const [first, ...others] = mistakes;
+    const more = others.length === 0 ? "" : ` (and ${others.length} more: agent config check)`;
+    super(`${first.message}${more}`, first.exitCode, { cause: first.cause });
+    this.mistakes = mistakes;
+  }
+}
+
 /** TCP port of native networks. */
 export const STREAM_PORT = 8_331;
 
@@ -43,14 +56,14 @@ const MAX_DEPTH = 16;
 /**
  * Parses a config file. `file` is its name for the error.
  *
- * @throws {AgentError} exit code 78, `FILE:LINE:COLUMN: what`
+ * @throws {ConfigMistakes} exit code 78; of broken TOML only the first mistake is known
  */
 export function parseConfig(toml: string, file: string): ParsedConfig {
   let document: Record<string, unknown>;
   try {
     document = parse(toml, { maxDepth: MAX_DEPTH });
   } catch (error) {
-    throw configError(file, syntaxProblem(error), positionOf(error), error);
+    throw new ConfigMistakes([configError(file, syntaxProblem(error), positionOf(error), error)]);
   }
   const problems: Problem[] = [];
   checkTopLevel(document, problems);
@@ -68,11 +81,11 @@ export function parseConfig(toml: string, file: string): ParsedConfig {
     nearby: table("nearby", nearbyRows, document["nearby"], ["nearby"], problems),
     ring: table("ring", ringRows, document["ring"], ["ring"], problems),
   };
-  if (problems.length === 0) crossCheck(config, problems);
+  crossCheck(config, problems);
   const located = problems.map(({ path, message }) => ({ at: locate(toml, path), message }));
   located.sort((a, b) => a.at.line - b.at.line || a.at.column - b.at.column);
-  const first = located[0];
-  if (first !== undefined) throw configError(file, first.message, first.at);
+  const [first, ...others] = located.map(({ message, at }) => configError(file, message, at));
+  if (first !== undefined) throw new ConfigMistakes([first, ...others]);
   return config;
 }
 
@@ -132,6 +145,12 @@ function unknownTopLevel(name: string, value: unknown): string {
     : `the key "${name}" stands outside every table; put it below ${written(home)}`;
 }
 
+/** Where a key belongs that stands in the wrong table; nothing where that may be many places. */
+function belonging(key: string): string {
+  const homes = sections.filter(({ rows }) => findKey(rows, key) !== undefined).map(written);
+  return homes.length === 0 || homes.length > 2 ? "" : `; it belongs below ${homes.join(" or ")}`;
+}
+
 /** The name in the schema that a written key means; `-` and `_` are the same. */
 function findKey(rows: Section["rows"], name: string): string | undefined {
   const folded = name.replaceAll("_", "-");
@@ -151,7 +170,7 @@ function table<Rows extends Section["rows"]>(
   for (const [key, value] of isTable(raw) ? Object.entries(raw) : []) {
     const name = findKey(rows, key);
     if (name === undefined) {
-      const hint = didYouMean(key, Object.keys(rows));
+      const hint = didYouMean(key, Object.keys(rows)) || belonging(key);
       problems.push({
         path: [...path, key],
         message: `unknown key "${key}" in ${inBrackets(section)}${hint}`,
@@ -213,11 +232,15 @@ function valueOf(row: Row<unknown>, value: unknown, path: KeyPath, problems: Pro
     return row.type.parse(value);
   } catch (error) {
     if (!(error instanceof WrongValue)) throw error;
-    const inside = error.path.map((step) => typeof step === "number" ? `[${step}]` : `.${step}`);
-    problems.push({
-      path: [...path, ...error.path],
-      message: `${path.at(-1)}${inside.join("")} ${error.message}`,
-    });
+    for (const mistake of [error, ...error.others]) {
+      const inside = mistake.path.map((step) =>
+        typeof step === "number" ? `[${step}]` : `.${step}`
+      );
+      problems.push({
+        path: [...path, ...mistake.path],
+        message: `${path.at(-1)}${inside.join("")} ${mistake.message}`,
+      });
+    }
     return undefined;
   }
 }
@@ -276,9 +299,15 @@ function crossCheckPiot({ routes, actions }: ParsedConfig, problems: Problem[]):
   });
 }
 
-/** What no single key can be blamed for. */
+/** What no single key can be blamed for; in tables whose keys are right, each for itself. */
 function crossCheck(config: ParsedConfig, problems: Problem[]): void {
-  crossCheckPiot(config, problems);
+  const wrong = new Set(problems.map(({ path }) => path[0]));
+  if (!wrong.has("piot")) crossCheckPiot(config, problems);
+  if (!wrong.has("network")) crossCheckNetworks(config, problems);
+  if (!wrong.has("ring")) crossCheckRing(config, problems);
+}
+
+function crossCheckNetworks(config: ParsedConfig, problems: Problem[]): void {
   const names = new Set<string>();
   const listening = new Set<string>();
   const hncpPorts = new Set<number>();
@@ -325,7 +354,9 @@ function crossCheck(config: ParsedConfig, problems: Problem[]): void {
       problems.push({ path: at("trickle_imin"), message: "trickle_imin is above trickle_imax" });
     }
   });
-  const { index, members } = config.ring;
+}
+
+function crossCheckRing({ ring: { index, members } }: ParsedConfig, problems: Problem[]): void {
   if (index !== undefined && members !== undefined && index >= members.length) {
     problems.push({
       path: ["ring", "index"],

@@ -81,8 +81,7 @@ function within<T>(step: string, parse: () => T): T {
   try {
     return parse();
   } catch (error) {
-    if (!(error instanceof WrongValue)) throw error;
-    throw new WrongValue(error.message, [step]);
+    throw error instanceof WrongValue ? error.inside(step) : error;
   }
 }
 

@@ -11,10 +11,23 @@ export class WrongValue extends Error {
   override readonly name = "WrongValue";
   /** Where inside the value: indices and keys, outermost first. */
   readonly path: readonly (string | number)[];
+  /** Further ones in the same value. */
+  readonly others: readonly WrongValue[];
 
-  constructor(message: string, path: readonly (string | number)[] = []) {
+  constructor(
+    message: string,
+    path: readonly (string | number)[] = [],
+    others: readonly WrongValue[] = [],
+  ) {
     super(message);
     this.path = path;
+    this.others = others;
+  }
+
+  /** The same, seen from one step further out. */
+  inside(step: string | number): WrongValue {
+    const others = this.others.map((other) => other.inside(step));
+    return new WrongValue(this.message, [step, ...this.path], others);
   }
 }
 
@@ -159,7 +172,7 @@ export function listOf<T>(type: ValueType<T>): ValueType<readonly T[]> {
       if (value.length > LONGEST_LIST) {
         throw new WrongValue(`has ${value.length} elements; ${LONGEST_LIST} are allowed`);
       }
-      return value.map((element, index) => within(index, () => type.parse(element)));
+      return eachOf(value.map((element, index) => () => within(index, () => type.parse(element))));
     },
     write: (list) => list.map((element) => writeValue(type, element)),
   };
@@ -194,9 +207,25 @@ function within<T>(step: string | number, parse: () => T): T {
   try {
     return parse();
   } catch (error) {
-    if (!(error instanceof WrongValue)) throw error;
-    throw new WrongValue(error.message, [step, ...error.path]);
+    throw error instanceof WrongValue ? error.inside(step) : error;
   }
+}
+
+/** What all of them give; where some are wrong, the first mistake with the others beside it. */
+function eachOf<T>(parses: readonly (() => T)[]): T[] {
+  const values: T[] = [];
+  const mistakes: WrongValue[] = [];
+  for (const parse of parses) {
+    try {
+      values.push(parse());
+    } catch (error) {
+      if (!(error instanceof WrongValue)) throw error;
+      mistakes.push(error, ...error.others);
+    }
+  }
+  const [first, ...others] = mistakes;
+  if (first === undefined) return values;
+  throw new WrongValue(first.message, first.path, others);
 }
 
 /** Whether TOML gave a table here. Dates are objects too. */

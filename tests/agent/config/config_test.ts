@@ -5,7 +5,7 @@ import { AgentError, ExitCode } from "../../../lib/core/mod.ts";
 import { type Config, interfaceMatcher, loadConfig } from "../../../lib/agent/config/config.ts";
 import { keyPaths, locate } from "../../../lib/agent/config/locate.ts";
 import { didYouMean, editDistance, nearest } from "../../../lib/agent/config/nearest.ts";
-import { parseConfig } from "../../../lib/agent/config/parse.ts";
+import { ConfigMistakes, parseConfig } from "../../../lib/agent/config/parse.ts";
 import { socketCandidates } from "../../../lib/agent/config/paths.ts";
 import { effective, renderDefaults, renderEffective } from "../../../lib/agent/config/render.ts";
 import { networkRows, sections } from "../../../lib/agent/config/schema.ts";
@@ -257,6 +257,47 @@ Deno.test("what no single key can be blamed for", () => {
   );
   parseConfig('[[network]]\nlisten = ":0"\n[[network]]\nname = "b"\nlisten = ":0"\n', "");
   wrong("[ring]\nindex = 0\n", "2:1: index 0 is none of the 0 members; they count from 0");
+});
+
+Deno.test("all mistakes of a file are known, in its order; as one error it is the first", () => {
+  const toml = `
+[agent]
+nmae = "a"
+log_level = 7
+key_file = "k"
+[[network]]
+name = "a"
+interfaces = [1, "eth0", "a b"]
+[[network]]
+name = "a"
+[htpt]
+[lsoe]
+mpls-labels = [{ prefix = "192.0.2.1/24", labels = [-1, 5, "x"] }, {}]
+[ring]
+index = 3
+`;
+  assert.throws(() => parseConfig(toml, "c"), (error) => {
+    assert.ok(error instanceof ConfigMistakes);
+    assert.equal(error.exitCode, ExitCode.Config);
+    assert.deepEqual(error.mistakes.map(({ message }) => message.replace(/, not .*/, "")), [
+      'c:3:1: unknown key "nmae" in [agent]; did you mean "name"?',
+      'c:4:1: log_level must be "debug" or "info" or "notice" or "warning" or "error"',
+      'c:5:1: unknown key "key_file" in [agent]; it belongs below [[network]] or [piot]',
+      'c:8:15: interfaces[0] must be an interface name, perhaps with * or ?, such as "eth*"',
+      'c:8:26: interfaces[2] must be an interface name, perhaps with * or ?, such as "eth*"',
+      // That two networks have one name is said once the tables themselves are right.
+      'c:11:1: unknown table [htpt]; did you mean "http"?',
+      "c:13:53: mpls-labels[0].labels[0] must be a whole number from 0 to 1048575",
+      "c:13:60: mpls-labels[0].labels[2] must be a whole number from 0 to 1048575",
+      "c:13:68: mpls-labels[1] lacks prefix; it is a table {prefix, labels}",
+      "c:15:1: index 3 is none of the 0 members; they count from 0",
+    ]);
+    assert.equal(
+      error.message,
+      'c:3:1: unknown key "nmae" in [agent]; did you mean "name"? (and 9 more: agent config check)',
+    );
+    return true;
+  });
 });
 
 Deno.test("names are taken with hyphen and underscore alike, and once", () => {
