@@ -1,10 +1,11 @@
 /**
- * Help texts, made from the command table.
+ * Help texts, made from the command table and the manual.
  *
  * @module
  */
 import { type Command, commands, globalFlags } from "./table.ts";
 import type { Flag } from "./args.ts";
+import { jsonLines, type Manual, manualOf } from "./manual.ts";
 
 const WIDTH = 100;
 
@@ -35,9 +36,31 @@ export function helpFor(command: Command): string {
     ...wrap(sentence(summary)),
     ...details.flatMap((paragraph) => ["", ...wrap(paragraph)]),
     ...(flags.length === 0 ? [] : ["", ...columns(flags.map(flagRow))]),
+    ...aboutManual(manualOf(command.name)),
     "",
     "Global flags: agent help",
   ].join("\n");
+}
+
+function aboutManual({ exits, examples, json }: Manual): string[] {
+  const shown = json && jsonLines(json.example, WIDTH - 2).map((line) => `  ${line}`);
+  return [
+    ...(exits.length === 0 ? [] : ["", "Exit codes besides 0, 2, 70 and 78:"]),
+    ...exits.flatMap(([code, meaning]) =>
+      wrap(meaning, WIDTH - 6).map((line, i) =>
+        `  ${i === 0 ? String(code).padEnd(4) : "    "}${line}`
+      )
+    ),
+    ...(json === undefined ? [] : [
+      "",
+      json.each === "line" ? "With --json, a line each:" : "With --json:",
+      ...shown ?? [],
+      ...(json.note === undefined ? [] : wrap(json.note, WIDTH - 2).map((line) => `  ${line}`)),
+    ]),
+    "",
+    examples.length === 1 ? "Example:" : "Examples:",
+    ...examples.flatMap(({ line, about }) => [`  # ${about}`, `  ${line}`]),
+  ];
 }
 
 function typed({ name, leafy }: Command): string {
@@ -57,11 +80,11 @@ function columns(rows: readonly (readonly [string, string])[]): string[] {
   return rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`);
 }
 
-function wrap(text: string): string[] {
+function wrap(text: string, width = WIDTH): string[] {
   const lines: string[] = [];
   let line = "";
   for (const word of text.split(" ")) {
-    if (line !== "" && line.length + 1 + word.length > WIDTH) {
+    if (line !== "" && line.length + 1 + word.length > width) {
       lines.push(line);
       line = word;
     } else line += line === "" ? word : ` ${word}`;

@@ -3,19 +3,13 @@
  *
  * @module
  */
-import { VERSION } from "../agent/version.ts";
+import { RELEASED, VERSION } from "../agent/version.ts";
 import type { Flag } from "./args.ts";
+import { COMMON_EXITS, jsonLines, manualOf } from "./manual.ts";
 import type { Command } from "./table.ts";
 
-const EXIT_CODES: readonly (readonly [string, string])[] = [
-  ["0", "Done. Commands that follow something end so on SIGINT and SIGTERM."],
-  ["1", "Asked for something that is not there."],
-  ["2", "Wrong usage."],
-  ["3", "The agent is not running, or no node could be reached in time."],
-  ["4", "Refused: wrong key, no permission, no room, port taken."],
-  ["70", "A fault in the agent itself."],
-  ["78", "The config file is wrong."],
-];
+/** When the page was last read through as a whole; `man` shows it at the foot, mandoc insists on it. */
+const DATE = "2026-11-21";
 
 const FILES: readonly (readonly [string, string])[] = [
   [
@@ -40,7 +34,7 @@ const ENVIRONMENT: readonly (readonly [string, string])[] = [
 export function manPage(commands: readonly Command[], globalFlags: readonly Flag[]): string {
   return [
     `.\\" Made by: agent man`,
-    `.TH AGENT 1 "" "agent ${VERSION}" "Edge agent"`,
+    `.TH AGENT 1 "${DATE}" "agent ${VERSION}" "Edge agent"`,
     ".SH NAME",
     "agent \\- shared state for Raspberry Pis, without a server",
     ".SH SYNOPSIS",
@@ -58,7 +52,7 @@ export function manPage(commands: readonly Command[], globalFlags: readonly Flag
     ".SH COMMANDS",
     ...commands.flatMap(commandEntry),
     ".SH EXIT STATUS",
-    ...EXIT_CODES.flatMap(entry),
+    ...COMMON_EXITS.flatMap(([code, text]) => entry([String(code), text])),
     ".SH ENVIRONMENT",
     ...ENVIRONMENT.flatMap(entry),
     ".SH FILES",
@@ -79,7 +73,30 @@ function commandEntry({ name, leafy, usage, summary, details, flags }: Command):
     paragraph(`${summary[0]?.toUpperCase()}${summary.slice(1)}.`),
     ...details.flatMap((text) => [".PP", paragraph(text)]),
     ...flags.flatMap(flagEntry),
+    ...manualEntry(name),
   ];
+}
+
+function manualEntry(name: string): string[] {
+  const { exits, examples, json } = manualOf(name);
+  return [
+    ...(exits.length === 0 ? [] : [".PP", "Exit status besides that of every command:"]),
+    ...exits.flatMap(([code, meaning]) => entry([String(code), meaning])),
+    ...(json === undefined ? [] : [
+      ".PP",
+      json.each === "line" ? "With \\fB\\-\\-json\\fR, a line each:" : "With \\fB\\-\\-json\\fR:",
+      ...literal(jsonLines(json.example, 72)),
+      ...(json.note === undefined ? [] : [".PP", paragraph(json.note)]),
+    ]),
+    ".PP",
+    examples.length === 1 ? "Example:" : "Examples:",
+    ...literal(examples.flatMap((example) => [`# ${example.about}`, example.line])),
+  ];
+}
+
+/** Lines that stay as they are. */
+function literal(lines: readonly string[]): string[] {
+  return [".PP", ".in +4n", ".nf", ...lines.map(line), ".fi", ".in"];
 }
 
 function flagEntry({ name, short, value, help }: Flag): string[] {

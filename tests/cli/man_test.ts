@@ -50,7 +50,7 @@ Deno.test("man: plain ASCII, and no line of text is taken for a macro", () => {
   );
   assert.deepEqual(
     [...new Set(macros)].sort(),
-    [".B", ".BR", ".PP", ".SH", ".SS", ".TH", ".TP", '.\\"'].sort(),
+    [".B", ".BR", ".PP", ".fi", ".in", ".nf", ".SH", ".SS", ".TH", ".TP", '.\\"'].sort(),
   );
 });
 

@@ -10,7 +10,7 @@ export const houseCommands: readonly Command[] = [
     name: "config check",
     usage: "[FILE]",
     summary: "tell what is wrong in the config",
-    details: ["Exit code 78 with file, line and column where the config is wrong."],
+    details: [],
     flags: [],
     arguments: { least: 0, most: 1, name: "FILE" },
     load: () => import("../commands/config_check.ts"),

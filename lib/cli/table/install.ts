@@ -25,8 +25,6 @@ export const installCommands: readonly Command[] = [
       "Writes the unit; a config, a key and the system user where there are none; and starts it. Run" +
       " it again after a change of the program's place or of [lsoe] enabled: what is as it should be" +
       " stays. --network names a new network (home).",
-      "Exit code 3 with lines of the journal where the service does not get ready, 4 where a unit was" +
-      " edited by hand, with the difference.",
     ],
     flags: [
       user,

@@ -16,8 +16,6 @@ export const messagesCommands: readonly Command[] = [
       "NODE is a name or id as in agent nodes; a name that no node has yet is waited for. - takes the" +
       " message from stdin. When it ends with 0, the message is kept on this computer's disk, and what" +
       " is printed says whether it has arrived: confirmed, or held until the other node is there.",
-      "Exit code 4 where it is not kept: no room, a full disk, a link that is blocked; or where NODE" +
-      " refused it within --wait.",
     ],
     flags: [
       { name: "name", value: "TOPIC", help: "what it is about, for routes and readers" },
@@ -36,8 +34,8 @@ export const messagesCommands: readonly Command[] = [
     summary: "received messages",
     details: [
       "They stay until somebody takes them. With --take each is removed after it was printed: if this" +
-      " command is killed in between, the message comes again, and is never lost. With --json a line" +
-      ' each: {"id", "from", "at", "header", "body"}. Let one consumer take at a time.',
+      " command is killed in between, the message comes again, and is never lost. Let one" +
+      " consumer take at a time.",
     ],
     flags: [
       { name: "take", help: "remove what was printed" },
@@ -64,8 +62,6 @@ export const messagesCommands: readonly Command[] = [
       "GROUP is names with commas between them, * for all nodes, or KEY=VALUE for the nodes whose state" +
       " says so: agent set room=kitchen. ACTION is one of [[piot.action]] there, or piot.ping, piot.info." +
       " ARGS is JSON where it is JSON, else text.",
-      "Exit code 0 where the mode's condition is met, 3 where those that failed could not be reached in" +
-      " time, 1 where some answered with an error. --json prints one object with all answers.",
     ],
     flags: [
       { name: "timeout", value: "DURATION", help: "for all of it (30s)" },
@@ -87,7 +83,6 @@ export const messagesCommands: readonly Command[] = [
       "FILE is TOML or JSON: steps with do, on, args, undo, in seq or par (docs/piot.md). The agent runs" +
       " it, also if this command ends; a plan with resume = true goes on after a crash of the agent, others" +
       " are rolled back then.",
-      "Exit code 1 where it was rolled back, 4 where that is incomplete.",
     ],
     flags: [
       { name: "no-wait", help: "start it, print its id, and end" },

@@ -39,8 +39,8 @@ export const nearbyCommands: readonly Command[] = [
     usage: "NAME [--timeout 5s]",
     summary: "where a service is",
     details: [
-      "Prints the address that is best for this computer. Waits where nobody advertises it yet; exit" +
-      " code 1 where nobody does in time.",
+      "Prints the address that is best for this computer. Waits where nobody advertises it" +
+      " yet.",
     ],
     flags: [
       { name: "timeout", value: "DURATION", help: "wait so long for it (5s); 0: only look" },
@@ -63,8 +63,7 @@ export const nearbyCommands: readonly Command[] = [
     usage: "NAME|ADDRESS TEXT [--timeout 10s]",
     summary: "send a text to a service, and print its reply",
     details: [
-      "ADDRESS is 192.168.1.5:5000, and needs no agent. Exit code 1 where nobody advertises NAME, 3" +
-      " where nobody answers.",
+      "ADDRESS is 192.168.1.5:5000, and needs no agent.",
     ],
     flags: [
       { name: "timeout", value: "DURATION", help: "for all of it (10s)" },
@@ -106,8 +105,7 @@ export const nearbyCommands: readonly Command[] = [
     usage: "NAME|ADDRESS [PREFIX]",
     summary: "show the news of a service, or those whose topic begins with PREFIX",
     details: [
-      "Waits for NAME where nobody advertises it yet, and finds it again where it has moved. Ends with Ctrl-C." +
-      ' With --json a line each: {"topic", "data"}.',
+      "Waits for NAME where nobody advertises it yet, and finds it again where it has moved. Ends with Ctrl-C.",
     ],
     flags: [{ name: "count", value: "N", help: "end after N news" }],
     arguments: { least: 1, most: 2, name: "NAME" },

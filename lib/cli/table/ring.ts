@@ -50,7 +50,6 @@ export const ringCommands: readonly Command[] = [
     details: [
       "Each text goes to a random member, in turn (-r), or always to the same (-s). Without -m it is" +
       " random. Ends after COUNT texts or with Ctrl-C. sprog.log has what was sent.",
-      "Exit code 3 where a text was not taken; it is not sent again.",
     ],
     flags: [
       { name: "specific-host", short: "s", value: "NAME|HOST[:PORT]", help: "always this server" },

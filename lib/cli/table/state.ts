@@ -10,7 +10,7 @@ export const stateCommands: readonly Command[] = [
     name: "get",
     usage: "[[NODE:]KEY…]",
     summary: "show shared state",
-    details: [ABOUT_KEYS, "Exit code 1 where something that was asked for is not there."],
+    details: [ABOUT_KEYS],
     flags: [],
     arguments: keys,
     load: () => import("../commands/get.ts"),
@@ -28,7 +28,7 @@ export const stateCommands: readonly Command[] = [
     name: "unset",
     usage: "KEY…",
     summary: "remove entries of this node",
-    details: ["Exit code 1 where one of them was not set."],
+    details: [],
     flags: [],
     arguments: { least: 1, most: Infinity, name: "KEY" },
     load: () => import("../commands/unset.ts"),
@@ -38,7 +38,7 @@ export const stateCommands: readonly Command[] = [
     usage: "[PREFIX] [--snapshot]",
     summary: "show each change as it happens",
     details: [
-      "PREFIX is what the key begins with. Runs until Ctrl-C, and then ends with exit code 0. A" +
+      "PREFIX is what the key begins with. Runs until Ctrl-C. A" +
       ' change is "set", "unset", or "lost" when its node can no longer be reached.',
     ],
     flags: [{ name: "snapshot", help: "begin with what is there now" }],
