@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { RELEASED, VERSION } from "../agent/version.ts";
+import { VERSION } from "../agent/version.ts";
 import type { Flag } from "./args.ts";
 import { COMMON_EXITS, jsonLines, manualOf } from "./manual.ts";
 import type { Command } from "./table.ts";
