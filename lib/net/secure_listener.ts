@@ -1,6 +1,8 @@
 /**
  * Takes streams from others. Whoever does not hold the network key costs little: few connections
  * are in their handshake at once, each for a short time, and the oldest makes room for the newest.
+ * Who plays back a recorded handshake gets a stream, but can say nothing on it: there are few of
+ * those, too.
  *
  * @module
  */
@@ -22,8 +24,10 @@ import {
 import { formatHostPort, plainAddress } from "./address.ts";
 import { Complaints } from "./complaints.ts";
 import { ConnReader, EndOfStream, setNoDelay, writeAll } from "./conn_reader.ts";
+import { tellAndLinger } from "./linger.ts";
 import { listenTcp } from "./listen_tcp.ts";
 import { SecureStream, STALL_MS } from "./secure_stream.ts";
+import { SilentStreams } from "./silent_streams.ts";
 import { newStreamCounters, type StreamCounters } from "./stream_counters.ts";
 
 /** What a connection did that led to no stream. */
@@ -58,6 +62,8 @@ export interface ListenOptions {
   readonly maxStreams: number;
   /** Connections in their handshake at once. Default: 64. */
   readonly maxHalfOpen?: number;
+  /** Streams at once on which the other side has said nothing yet. Default: 128. */
+  readonly maxSilent?: number;
   /** How long a handshake may take, in milliseconds. Default: 5000. */
   readonly handshakeTimeoutMs?: number;
   /** See {@linkcode STALL_MS}. */
@@ -85,8 +91,6 @@ const MAX_HALF_OPEN = 64;
 const HANDSHAKE_MS = 5_000;
 /** Wait before the next accept after one that failed: the reason will not be gone at once. */
 const ACCEPT_PAUSE_MS = 200;
-/** What a refused client may still have on its way to us, in bytes: at least one handshake message. */
-const LINGER_BYTES = 128 * 1024;
 /** How long a refused client is given to close, in milliseconds. */
 const LINGER_MS = 1_000;
 const NOTHING = new Uint8Array(0);
@@ -121,6 +125,7 @@ export class SecureListener {
   #keys: readonly NetworkKey[];
   /** The oldest first. */
   readonly #halfOpen = new Set<HalfOpen>();
+  readonly #silent: SilentStreams;
   readonly #working = new Set<Promise<void>>();
   readonly #accepting: Promise<void>;
   #streams = 0;
@@ -141,6 +146,10 @@ export class SecureListener {
     this.#keys = options.keys;
     this.counters = options.counters ?? newStreamCounters();
     this.#complaints = new Complaints(options.onProblem);
+    this.#silent = new SilentStreams(options.maxSilent, ({ remote }, why) => {
+      this.counters.silentDropped++;
+      this.#complaints.about("half-open-dropped", remote, why);
+    });
     this.#accepting = this.#accept();
   }
 
@@ -330,8 +339,13 @@ export class SecureListener {
         firstPayload,
         counters: this.counters,
         stallMs,
-        onGone: () => this.#streams--,
+        onProven: () => stream && this.#silent.delete(stream),
+        onGone: () => {
+          this.#streams--;
+          if (stream) this.#silent.delete(stream);
+        },
       });
+      this.#silent.add(stream);
       return stream;
     } finally {
       if (!stream) this.#streams--;
@@ -409,25 +423,6 @@ async function readHello(
     }
   }
   return undefined;
-}
-
-/**
- * Says a last word and waits for the other side to close: closing at once, with bytes of theirs
- * unread, would make the kernel take the word back. The caller's timer bounds the wait.
- */
-async function tellAndLinger(conn: Deno.TcpConn, answer: Uint8Array): Promise<void> {
-  try {
-    await writeAll(conn, answer);
-    await conn.closeWrite();
-    const scrap = new Uint8Array(2_048);
-    for (let left = LINGER_BYTES; left > 0;) {
-      const count = await conn.read(scrap);
-      if (count === null) return;
-      left -= count;
-    }
-  } catch {
-    // The other side has gone already: it does not want to know.
-  }
 }
 
 /** The connection broke, as connections do. */

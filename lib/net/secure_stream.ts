@@ -43,6 +43,8 @@ export interface StreamParts {
   readonly firstPayload: Uint8Array;
   readonly counters: StreamCounters;
   readonly stallMs: number;
+  /** Called once when the other side has said something that only it can say. */
+  readonly onProven?: () => void;
   /** Called once when the stream has closed, before `onClosed`. */
   readonly onGone?: () => void;
 }
@@ -75,6 +77,7 @@ export class SecureStream {
   /** `write` said to hold back. */
   #held = false;
   #reading = false;
+  #proven = false;
   #closedWith: string | undefined;
   #onData: (bytes: Uint8Array) => void = () => {};
   #onWritable: () => void = () => {};
@@ -264,6 +267,10 @@ export class SecureStream {
     try {
       for (const message of this.#frames.feed(bytes)) {
         const plaintext = this.#parts.session.receive.decrypt(message);
+        if (!this.#proven) {
+          this.#proven = true;
+          this.#parts.onProven?.();
+        }
         if (plaintext.length > 0) this.#onData(plaintext);
         if (this.#closedWith !== undefined) return false;
       }

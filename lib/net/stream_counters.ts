@@ -22,6 +22,8 @@ export interface StreamCounters {
   handshakeTimeouts: number;
   /** Connections taken and closed because too many were in their handshake at once. */
   halfOpenDropped: number;
+  /** Streams taken and closed because too many were open on which the other side had said nothing. */
+  silentDropped: number;
   /** Holders of the key that were refused because all streams were taken. */
   busy: number;
   /** Times that the system let us take no connection (too many open files). */
@@ -51,6 +53,7 @@ export function newStreamCounters(): StreamCounters {
     brokenOff: 0,
     handshakeTimeouts: 0,
     halfOpenDropped: 0,
+    silentDropped: 0,
     busy: 0,
     acceptFailures: 0,
     garbage: 0,

@@ -277,3 +277,33 @@ Deno.test("hostile: fuzzed conversations never break the listener", async () => 
   const { notAnAgent, badHandshakes, brokenOff, wrongKey } = host.counters;
   ok(notAnAgent > 0 && badHandshakes > 0 && brokenOff > 0 && wrongKey >= 0);
 });
+
+Deno.test("hostile: a recorded handshake, played back a thousand times, takes few streams and no other's place", async () => {
+  const host = new Host({ maxStreams: 40, maxSilent: 16 });
+  const prologue = preface(1);
+  const { message } = await hello(prologue);
+  const recording = concat([prologue, encodeFrame(message)]);
+  const good = await dial(host);
+  const goodThere = new Inbox(await host.stream(0));
+  good.write(bytes("here"));
+  await goodThere.until(4);
+  const conns: Deno.Conn[] = [];
+  for (let i = 0; i < 1_000; i++) {
+    conns.push(await connect(host, recording));
+    const stream = await host.stream(i + 1);
+    new Inbox(stream);
+    ok(host.listener.streams <= 17, `${host.listener.streams} streams`);
+  }
+  strictEqual(host.counters.silentDropped, 1_000 - 16);
+  strictEqual(host.counters.busy, 0);
+  match(host.problems[0]?.message ?? "", /16 streams are open on which nothing was said/);
+  strictEqual(host.problems.length, 1);
+  // Whoever holds the key still gets in, and those who are in stay.
+  const late = await dial(host);
+  late.close("done");
+  good.write(bytes("still here"));
+  await goodThere.until(14);
+  good.close("done");
+  for (const conn of conns) conn.close();
+  await host.close();
+});

@@ -61,21 +61,25 @@ export class LeafStreams {
     this.#pending.delete(stream.remote);
     const session = pending?.session ?? new LeafSession(this.#server);
     const out = new PieceWriter(stream);
-    stream.onWritable(() => out.pump());
-    stream.onData((bytes) => {
+    const feed = (bytes: Uint8Array) => {
       const { now, wall } = this.#time();
       const { pieces, close } = session.feed(now, wall, bytes);
       out.add(pieces[Symbol.iterator](), close);
       this.#touched();
+    };
+    // Not answered with the handshake. It may be a recording until the client says more.
+    let first = pending ? undefined : stream.firstPayload;
+    stream.onWritable(() => out.pump());
+    stream.onData((bytes) => {
+      if (first && first.length > 0) feed(first);
+      first = undefined;
+      feed(bytes);
     });
     if (pending?.left) stream.write(pending.left);
     if (pending) out.add(pending.pieces);
-    else if (stream.firstPayload.length > 0) {
-      // Nothing of it was answered with the handshake; now it is no recording any more.
-      const { now, wall } = this.#time();
-      const { pieces, close } = session.feed(now, wall, stream.firstPayload);
-      out.add(pieces[Symbol.iterator](), close);
-      this.#touched();
+    else if (first && first.length > 0 && asksOnly(first)) {
+      feed(first);
+      first = undefined;
     }
   }
 
