@@ -14,7 +14,7 @@ export interface Violation {
 }
 
 /** Room → floor. Nothing imports upwards. */
-const FLOORS: ReadonlyMap<string, number> = new Map([
+export const FLOORS: ReadonlyMap<string, number> = new Map([
   ["lib/core", 0],
   ["lib/wire", 0],
   ["lib/net", 1],
@@ -150,13 +150,13 @@ function checkPurity(source: string, report: Report) {
 }
 
 /** `lib/dncp/peers.ts` → `lib/dncp`; `main.ts` and `ffi/…` are rooms of their own. */
-function roomOf(file: string): string {
+export function roomOf(file: string): string {
   const parts = file.split("/");
   return parts[0] === "lib" ? parts.slice(0, 2).join("/") : parts[0]!;
 }
 
 /** A relative import as a path from the repository's root. */
-function resolve(from: string, specifier: string): string {
+export function resolve(from: string, specifier: string): string {
   const parts = from.split("/").slice(0, -1);
   for (const part of specifier.split("/")) {
     if (part === "..") parts.pop();
