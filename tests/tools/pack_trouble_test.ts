@@ -269,6 +269,17 @@ mountTest(
   },
 );
 
+mountTest("a link in a shared place to a cache that is ready is passed over, too", async () => {
+  await using place = await Place.with();
+  const { code, out, err } = await place.inNamespace(`
+    mount -t tmpfs -o ro none /var/cache
+    mount -t tmpfs -o mode=1777 none /var/tmp; mount -t tmpfs -o mode=1777 none /dev/shm
+    unset HOME; AGENT_CACHE=$cache "$agent" >/dev/null
+    ln -s "$cache" /var/tmp/agent-0; exec "$agent"`);
+  strictEqual(code, 0, err);
+  match(said(out, "main")[0] ?? "", /^\/dev\/shm\/agent-0\//);
+});
+
 mountTest("the first usable cache is taken, in the documented order", async () => {
   await using place = await Place.with();
   const steps = [

@@ -48,9 +48,10 @@ else
   agent_start "${XDG_CACHE_HOME:+$XDG_CACHE_HOME/agent}" "$@"
   agent_start "${HOME:+$HOME/.cache/agent}" "$@"
   agent_start /var/cache/agent "$@"
-  # Whose they are is asked for each; `id -u` would be a fork.
+  # Whose they are is asked for each; `id -u` would be a fork. A link may lead elsewhere a moment
+  # later, and anybody can make one there.
   for agent_cache in /var/tmp/agent-* ${TMPDIR:+"$TMPDIR"/agent-*} /dev/shm/agent-*; do
-    agent_start "$agent_cache" "$@"
+    [ -h "$agent_cache" ] || agent_start "$agent_cache" "$@"
   done
 fi
 
