@@ -7,6 +7,7 @@
 import type { Random } from "../core/mod.ts";
 import type { DncpCounters, DncpTransport, EndpointId, NodeId } from "./api.ts";
 import type { Asked } from "./asked.ts";
+import type { NodeContents } from "./node_content.ts";
 import type { NodeTable } from "./node_table.ts";
 import type { PeerTable } from "./peers.ts";
 import type { Profile } from "./profile.ts";
@@ -31,6 +32,7 @@ export interface Core {
   readonly encode: TlvEncoder;
   readonly counters: DncpCounters;
   readonly nodes: NodeTable;
+  readonly contents: NodeContents;
   readonly peers: PeerTable;
   readonly nodeId: NodeId;
   /** Random, new at every start, in hexadecimal. */
@@ -54,4 +56,26 @@ export interface Core {
 /** H(data), cut to the profile's length. */
 export function hashOf(profile: Profile, data: Uint8Array): Uint8Array {
   return profile.hash(data).slice(0, profile.hashBytes);
+}
+
+/** Counters at the start. */
+export function noCounters(): DncpCounters {
+  return {
+    multicastsSent: 0,
+    multicastsReceived: 0,
+    datagramsSent: 0,
+    datagramsReceived: 0,
+    streamTlvsSent: 0,
+    streamTlvsReceived: 0,
+    bytesSent: 0,
+    bytesReceived: 0,
+    malformed: 0,
+    hashMismatches: 0,
+    requestsSuppressed: 0,
+    nodesRefused: 0,
+    streamsRefused: 0,
+    collisions: 0,
+    publications: 0,
+    graphRuns: 0,
+  };
 }

@@ -20,10 +20,11 @@ import type {
   StreamId,
 } from "./api.ts";
 import { Asked } from "./asked.ts";
-import type { Core } from "./core.ts";
+import { type Core, noCounters } from "./core.ts";
 import { DatagramEndpoint } from "./datagrams.ts";
 import { Dialer } from "./dialer.ts";
 import { SharedLink } from "./link.ts";
+import { type NodeContents, ownContents } from "./node_content.ts";
 import { NodeTable } from "./node_table.ts";
 import { OwnNode } from "./own_node.ts";
 import { agrees, type Peer, PeerTable, viewOf } from "./peers.ts";
@@ -47,28 +48,13 @@ export interface DncpOptions {
   readonly now: number;
   /** Take part without being seen: no Node Endpoint, no own state. */
   readonly readOnly?: boolean;
+  /** One source of node contents for all machines of a process. Without it, one of its own. */
+  readonly contents?: NodeContents;
 }
 
 /** One DNCP instance. All times are monotonic milliseconds. */
 export class Dncp implements Machine {
-  readonly counters: DncpCounters = {
-    multicastsSent: 0,
-    multicastsReceived: 0,
-    datagramsSent: 0,
-    datagramsReceived: 0,
-    streamTlvsSent: 0,
-    streamTlvsReceived: 0,
-    bytesSent: 0,
-    bytesReceived: 0,
-    malformed: 0,
-    hashMismatches: 0,
-    requestsSuppressed: 0,
-    nodesRefused: 0,
-    streamsRefused: 0,
-    collisions: 0,
-    publications: 0,
-    graphRuns: 0,
-  };
+  readonly counters: DncpCounters = noCounters();
   readonly #profile: Profile;
   readonly #random: Random;
   readonly #transport: DncpTransport;
@@ -404,6 +390,7 @@ export class Dncp implements Machine {
       encode: new TlvEncoder(this.#profile),
       counters: this.counters,
       nodes: this.#nodes,
+      contents: options.contents ?? ownContents(this.#profile),
       peers: this.#peers,
       get nodeId() {
         return nodeId();

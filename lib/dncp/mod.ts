@@ -8,6 +8,7 @@ export * from "./api.ts";
 export * from "./hncp_tlvs.ts";
 export { Dncp, type DncpOptions } from "./machine.ts";
 export { createNetworkHash, type NetworkHash } from "./network_hash.ts";
+export { NodeContent, type NodeContents, ownContents } from "./node_content.ts";
 export { sortTlvs } from "./node_data.ts";
 export { hncpProfile, nativeProfile, type Profile } from "./profile.ts";
 export { advance, isOlder } from "./seqno.ts";

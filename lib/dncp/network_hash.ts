@@ -101,16 +101,8 @@ class FlatNetworkHash implements NetworkHash {
   }
 }
 
-interface Leaf {
-  readonly id: NodeId;
-  readonly bytes: Uint8Array;
-}
-
-/** A group of the tree: up to 16 children and their common hash. */
-interface Group {
-  readonly children: (Uint8Array | undefined)[];
-  hash: Uint8Array | undefined;
-}
+/** Children of the root, and of each of them: one for each value of a hexadecimal digit. */
+const FAN = 16;
 
 /**
  * A tree of three levels over the first byte of the (random) node ids: 256 buckets of leaves, 16
@@ -121,77 +113,177 @@ interface Group {
 class TreeNetworkHash implements NetworkHash {
   readonly #hash: CHash;
   readonly #hashBytes: number;
-  readonly #buckets: Leaf[][] = Array.from({ length: 256 }, () => []);
-  readonly #groups: Group[] = Array.from({ length: 16 }, () => ({
-    children: new Array<Uint8Array | undefined>(16),
-    hash: undefined,
-  }));
+  readonly #groups = new Map<number, LeafGroup>();
   readonly #dirty = new Set<number>();
+  /** Hashes of the buckets by the first byte of their ids, and of the groups. */
+  readonly #bucketHashes: Uint8Array;
+  readonly #groupHashes: Uint8Array;
+  /** Where what an inner node is the hash of is put together. */
+  readonly #line: Uint8Array;
   #digest: Uint8Array | undefined;
 
   constructor(hash: CHash, hashBytes: number) {
     this.#hash = hash;
     this.#hashBytes = hashBytes;
+    this.#bucketHashes = new Uint8Array(FAN * FAN * hashBytes);
+    this.#groupHashes = new Uint8Array(FAN * hashBytes);
+    this.#line = new Uint8Array(FAN * (1 + hashBytes));
   }
 
   set(id: NodeId, seqno: number, hash: Uint8Array): void {
     const key = fromHex(id);
-    const bytes = new Uint8Array(key.length + 4 + this.#hashBytes);
-    bytes.set(key);
-    writeU32(bytes, key.length, seqno);
-    bytes.set(hash.subarray(0, this.#hashBytes), key.length + 4);
-    const bucket = this.#bucket(id);
-    const at = bucket.findIndex((leaf) => leaf.id >= id);
-    if (at < 0) bucket.push({ id, bytes });
-    else bucket.splice(at, bucket[at]?.id === id ? 1 : 0, { id, bytes });
+    this.#group(key).put(key, seqno, hash);
   }
 
   delete(id: NodeId): void {
-    const bucket = this.#bucket(id);
-    const at = bucket.findIndex((leaf) => leaf.id === id);
-    if (at >= 0) bucket.splice(at, 1);
+    const key = fromHex(id);
+    this.#group(key).remove(key);
   }
 
   digest(): Uint8Array {
     if (this.#digest) return this.#digest;
-    const dirtyGroups = new Set<number>();
+    let dirtyGroups = 0;
     for (const index of this.#dirty) {
-      const group = this.#groups[index >> 4] as Group;
-      const leaves = this.#buckets[index] as Leaf[];
-      group.children[index & 15] = leaves.length === 0
-        ? undefined
-        : this.#over(leaves.map((leaf) => leaf.bytes));
-      dirtyGroups.add(index >> 4);
+      const leaves = (this.#groups.get(index >> 4) as LeafGroup).bucket(index & 15);
+      if (leaves.length > 0) {
+        this.#bucketHashes.set(this.#over(leaves), index * this.#hashBytes);
+      }
+      dirtyGroups |= 1 << (index >> 4);
     }
     this.#dirty.clear();
-    for (const index of dirtyGroups) {
-      const group = this.#groups[index] as Group;
-      group.hash = this.#overChildren(group.children);
+    for (const [position, group] of this.#groups) {
+      if ((dirtyGroups & (1 << position)) === 0 || group.count === 0) continue;
+      const size = FAN * this.#hashBytes;
+      const hashes = this.#bucketHashes.subarray(position * size, (position + 1) * size);
+      const hash = this.#overChildren(hashes, (i) => group.bucket(i).length > 0);
+      this.#groupHashes.set(hash, position * this.#hashBytes);
     }
-    const root = this.#overChildren(this.#groups.map((group) => group.hash));
-    return this.#digest = root ?? this.#over([]);
+    const filled = (i: number) => (this.#groups.get(i)?.count ?? 0) > 0;
+    return this.#digest = this.#overChildren(this.#groupHashes, filled);
   }
 
-  /** The bucket of a node, which is about to change. */
-  #bucket(id: NodeId): Leaf[] {
-    const index = parseInt(id.slice(0, 2), 16);
-    this.#dirty.add(index);
+  /** The group of a node that is about to change. */
+  #group(key: Uint8Array): LeafGroup {
+    const first = key[0] as number;
+    this.#dirty.add(first);
     this.#digest = undefined;
-    return this.#buckets[index] as Leaf[];
+    let group = this.#groups.get(first >> 4);
+    if (!group) {
+      group = new LeafGroup(key.length, key.length + 4 + this.#hashBytes);
+      this.#groups.set(first >> 4, group);
+    }
+    return group;
   }
 
-  #overChildren(children: readonly (Uint8Array | undefined)[]): Uint8Array | undefined {
-    const parts: Uint8Array[] = [];
-    children.forEach((child, position) => {
-      if (child) parts.push(Uint8Array.of(position), child);
-    });
-    return parts.length === 0 ? undefined : this.#over(parts);
+  #overChildren(hashes: Uint8Array, filled: (position: number) => boolean): Uint8Array {
+    const size = this.#hashBytes;
+    const line = this.#line;
+    let length = 0;
+    for (let position = 0; position < FAN; position++) {
+      if (!filled(position)) continue;
+      line[length++] = position;
+      for (let i = 0; i < size; i++) line[length + i] = hashes[position * size + i] as number;
+      length += size;
+    }
+    return this.#over(line.subarray(0, length));
   }
 
-  #over(parts: readonly Uint8Array[]): Uint8Array {
-    const state = this.#hash.create();
-    for (const part of parts) state.update(part);
-    return state.digest().slice(0, this.#hashBytes);
+  #over(bytes: Uint8Array): Uint8Array {
+    return this.#hash.create().update(bytes).digest().slice(0, this.#hashBytes);
+  }
+}
+
+/**
+ * The leaves of the nodes whose ids begin with one digit, ascending and one behind the other in one
+ * buffer: a leaf costs its bytes and no object.
+ */
+class LeafGroup {
+  readonly #keyBytes: number;
+  readonly #leafBytes: number;
+  #leaves: Uint8Array;
+  /** `#ends[i]`: leaves before the end of bucket `i`, which is that of the second digit. */
+  readonly #ends = new Uint32Array(FAN);
+
+  constructor(keyBytes: number, leafBytes: number) {
+    this.#keyBytes = keyBytes;
+    this.#leafBytes = leafBytes;
+    this.#leaves = new Uint8Array(4 * leafBytes);
+  }
+
+  get count(): number {
+    return this.#ends[FAN - 1] as number;
+  }
+
+  /** The leaves of a bucket, one behind the other: a view. */
+  bucket(index: number): Uint8Array {
+    return this.#leaves.subarray(
+      this.#start(index) * this.#leafBytes,
+      (this.#ends[index] as number) * this.#leafBytes,
+    );
+  }
+
+  /** The leaf that begins with `key` is this one now. */
+  put(key: Uint8Array, seqno: number, hash: Uint8Array): void {
+    const { index, found } = this.#locate(key);
+    const at = index * this.#leafBytes;
+    if (!found) {
+      const used = this.count * this.#leafBytes;
+      if (used + this.#leafBytes > this.#leaves.length) {
+        const larger = new Uint8Array(Math.ceil(this.count * 1.5) * this.#leafBytes);
+        larger.set(this.#leaves);
+        this.#leaves = larger;
+      }
+      this.#leaves.copyWithin(at + this.#leafBytes, at, used);
+      this.#leaves.set(key, at);
+      this.#shift(key, 1);
+    }
+    writeU32(this.#leaves, at + this.#keyBytes, seqno);
+    const start = this.#keyBytes + 4;
+    for (let i = start; i < this.#leafBytes; i++) {
+      this.#leaves[at + i] = hash[i - start] as number;
+    }
+  }
+
+  remove(key: Uint8Array): void {
+    const { index, found } = this.#locate(key);
+    if (!found) return;
+    const at = index * this.#leafBytes;
+    this.#leaves.copyWithin(at, at + this.#leafBytes, this.count * this.#leafBytes);
+    this.#shift(key, -1);
+  }
+
+  #start(bucket: number): number {
+    return bucket === 0 ? 0 : this.#ends[bucket - 1] as number;
+  }
+
+  #shift(key: Uint8Array, by: 1 | -1): void {
+    for (let i = (key[0] as number) & 15; i < FAN; i++) {
+      this.#ends[i] = (this.#ends[i] as number) + by;
+    }
+  }
+
+  #locate(key: Uint8Array): { index: number; found: boolean } {
+    const bucket = (key[0] as number) & 15;
+    let low = this.#start(bucket);
+    let high = this.#ends[bucket] as number;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const order = this.#compare(middle, key);
+      if (order === 0) return { index: middle, found: true };
+      if (order < 0) low = middle + 1;
+      else high = middle;
+    }
+    return { index: low, found: false };
+  }
+
+  /** Negative: the leaf stands before the key. */
+  #compare(leaf: number, key: Uint8Array): number {
+    const at = leaf * this.#leafBytes;
+    for (let i = 0; i < this.#keyBytes; i++) {
+      const difference = (this.#leaves[at + i] as number) - (key[i] as number);
+      if (difference !== 0) return difference;
+    }
+    return 0;
   }
 }
 

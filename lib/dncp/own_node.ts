@@ -103,7 +103,7 @@ export class OwnNode {
   publishWhenDue(now: number): boolean {
     if (!this.dirty && !this.#republish) return false;
     if (this.#core.readOnly || now < this.#published + this.#pause()) return false;
-    const { profile, nodes, counters } = this.#core;
+    const { profile, nodes, counters, contents } = this.#core;
     const data = this.#build();
     const before = nodes.get(this.#id);
     const changed = before ? !equalBytes(before.data, data) : data.length > 0;
@@ -116,13 +116,10 @@ export class OwnNode {
     this.#published = now;
     counters.publications++;
     nodes.store(
-      new NodeRecord(profile, {
-        id: this.#id,
+      new NodeRecord(contents.take(this.#id, data, hashOf(profile, data)), {
         self: true,
         seqno: this.#seqno,
-        data,
-        hash: hashOf(profile, data),
-        origination: now,
+        age: 0,
         received: now,
       }),
     );

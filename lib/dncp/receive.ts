@@ -17,7 +17,7 @@ export function receiveNodeState(
   now: number,
   state: NodeState,
 ): NodeStateOutcome {
-  const { nodeId: id, seqno, hash, data } = state;
+  const { nodeId: id, seqno, age, hash, data } = state;
   if (id === core.nodeId && !core.readOnly) {
     const older = isOlder(seqno, own.seqno);
     own.seen(now, seqno, hash);
@@ -28,7 +28,6 @@ export function receiveNodeState(
     if (seqno !== current.seqno) return "older";
     if (equalBytes(current.hash, hash)) return "known";
   }
-  const origination = now - state.age;
   if (data.length > 0) {
     const fits = data.length <= core.profile.maxNodeData &&
       equalBytes(hashOf(core.profile, data), hash);
@@ -36,22 +35,14 @@ export function receiveNodeState(
       core.counters.hashMismatches++;
       return "refused";
     }
-    const record = new NodeRecord(core.profile, {
-      id,
-      self: false,
-      seqno,
-      // Copies: what was received is a view into a buffer of the transport.
-      data: data.slice(),
-      hash: hash.slice(),
-      origination,
-      received: now,
-    });
+    const content = core.contents.take(id, data, hash);
+    const record = new NodeRecord(content, { self: false, seqno, age, received: now });
     if (core.nodes.store(record)) return "stored";
     core.counters.nodesRefused++;
     return "refused";
   }
   if (current && equalBytes(current.hash, hash)) {
-    core.nodes.store(current.renewed(seqno, origination, now));
+    core.nodes.store(current.renewed(seqno, age, now));
     return "stored";
   }
   // A node without node data has no Peer TLV and cannot be reachable.

@@ -4,6 +4,7 @@ import type { CHash } from "@noble/hashes/utils.js";
 import fc from "fast-check";
 import { Random } from "../../lib/core/mod.ts";
 import { createNetworkHash, hncpProfile, nativeProfile, type Profile } from "../../lib/dncp/mod.ts";
+import { NodeContent } from "../../lib/dncp/node_content.ts";
 import { NodeRecord } from "../../lib/dncp/node_record.ts";
 import { NodeTable } from "../../lib/dncp/node_table.ts";
 import { TlvEncoder } from "../../lib/dncp/tlv.ts";
@@ -129,15 +130,8 @@ function treeOf(
     const data = concat([...peers, profile.tlv.encode(64, Uint8Array.of(seqno))]);
     const hash = profile.hash(data).slice(0, profile.hashBytes);
     const self = i === 0;
-    return new NodeRecord(profile, {
-      id: id(i),
-      self,
-      seqno,
-      data,
-      hash,
-      origination: 0,
-      received: 0,
-    });
+    const content = new NodeContent(profile, id(i), data, hash);
+    return new NodeRecord(content, { self, seqno, age: 0, received: 0 });
   };
   const table = new NodeTable(profile, id(0), 0, () => {});
   for (let i = 0; i < count; i++) table.store(record(i, 1));

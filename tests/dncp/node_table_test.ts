@@ -2,7 +2,8 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { Random } from "../../lib/core/mod.ts";
 import { hncpProfile, nativeProfile, type Profile } from "../../lib/dncp/mod.ts";
-import { type Link, NodeRecord } from "../../lib/dncp/node_record.ts";
+import { type Link, NodeContent } from "../../lib/dncp/node_content.ts";
+import { NodeRecord } from "../../lib/dncp/node_record.ts";
 import { NodeTable } from "../../lib/dncp/node_table.ts";
 import { TlvEncoder } from "../../lib/dncp/tlv.ts";
 import { concat, toHex } from "../../lib/wire/mod.ts";
@@ -27,15 +28,8 @@ function node(profile: Profile, id: string, links: readonly Link[], options: Nod
     profile.tlv.encode(64, Uint8Array.of(seqno)),
   ]);
   const hash = profile.hash(data).slice(0, profile.hashBytes);
-  return new NodeRecord(profile, {
-    id,
-    self,
-    seqno,
-    data,
-    hash,
-    origination: now - age,
-    received: now,
-  });
+  const content = new NodeContent(profile, id, data, hash);
+  return new NodeRecord(content, { self, seqno, age, received: now });
 }
 
 const link = (node: string, endpoint = 1, peerEndpoint = 1): Link => ({
@@ -158,7 +152,7 @@ function randomEdits(seed: number, edits: number): { edits: number; walks: numbe
     const settled = !twin.table.graphPending;
     twin.store(
       kept
-        ? known.renewed(seqno, now - age, now)
+        ? known.renewed(seqno, age, now)
         : node(profile, id, links, { self: id === self, seqno, now, age }),
     );
     // Growth is followed at once, whatever was shrunk is seen within 10 ms.
@@ -241,7 +235,7 @@ Deno.test("node table: an expired state lends no edges, but not on the word of a
   for (let day = 1; day <= 3; day++) {
     twin.now = day * DAY;
     const held = twin.table.get(b) as NodeRecord;
-    twin.store(held.renewed(1 + day, twin.now - (2 ** 32 - 100_000), twin.now));
+    twin.store(held.renewed(1 + day, 2 ** 32 - 100_000, twin.now));
     // A new link somewhere makes the table look at the graph again.
     twin.store(node(nativeProfile, a, [link(b), link(b, day, 9)], { self: true, seqno: 1 + day }));
     twin.now += 3_600_000;

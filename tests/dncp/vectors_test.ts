@@ -6,6 +6,7 @@ import { deepStrictEqual, fail, ok, strictEqual } from "node:assert/strict";
 import { Random } from "../../lib/core/mod.ts";
 import { hashOf } from "../../lib/dncp/core.ts";
 import { createNetworkHash, hncpProfile, isOlder, sortTlvs, Trickle } from "../../lib/dncp/mod.ts";
+import { NodeContent } from "../../lib/dncp/node_content.ts";
 import { NodeRecord } from "../../lib/dncp/node_record.ts";
 import { NodeTable } from "../../lib/dncp/node_table.ts";
 import { decodeTlvs, TlvType } from "../../lib/dncp/tlv.ts";
@@ -183,15 +184,9 @@ function reachability(vector: ReachabilityVector): void {
   run(vector, () => {
     const records = vector.nodes.map(({ nodeId, nodeData, peers }) => {
       const data = fromHex(nodeData);
-      const record = new NodeRecord(profile, {
-        id: nodeId,
-        self: nodeId === vector.self,
-        seqno: 1,
-        data,
-        hash: hashOf(profile, data),
-        origination: 0,
-        received: 0,
-      });
+      const content = new NodeContent(profile, nodeId, data, hashOf(profile, data));
+      const self = nodeId === vector.self;
+      const record = new NodeRecord(content, { self, seqno: 1, age: 0, received: 0 });
       deepStrictEqual(
         record.links.map(({ node, peerEndpoint, endpoint }) => ({
           peerNodeId: node,

@@ -10,7 +10,17 @@ import { runUntilConverged } from "./convergence.ts";
 import { dncp } from "./dncp.ts";
 import type { LinkConditions } from "./link.ts";
 import { coldStart, oneChange, watchRemovals } from "./scenario.ts";
-import { line, mesh, type Mode, ring, shared, star, type Topology, value } from "./topology.ts";
+import {
+  line,
+  mesh,
+  type Mode,
+  ring,
+  shared,
+  star,
+  type Topology,
+  tree,
+  value,
+} from "./topology.ts";
 import { emptyWorld, sharedLink } from "./topology.ts";
 import type { SimNode } from "./node.ts";
 import type { World } from "./world.ts";
@@ -332,4 +342,19 @@ Deno.test("buffers that are used again, and reads cut anywhere, change nothing",
       oneChange(world);
     }
   });
+});
+
+Deno.test("nodes that hold equal contents in common do the same, step by step", () => {
+  for (const topology of [tree, mesh]) {
+    const [own, common] = [false, true].map((sharedContents) => {
+      const { world } = coldStart(24, topology, { seed: 5, machine: dncp, sharedContents });
+      const node = world.nodes[3] as SimNode;
+      node.publish([value(world.profile, node.name, 7)]);
+      world.run(1_000);
+      const copies = new Set(world.nodes.map(({ machine }) => machine?.node(node.id)?.data));
+      return { digest: world.trace.digest(), copies: copies.size };
+    });
+    assert.equal(common?.digest, own?.digest);
+    assert.deepEqual([own?.copies, common?.copies], [24, 1]);
+  }
 });

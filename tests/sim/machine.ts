@@ -15,6 +15,7 @@ import type {
   NodeView,
   StreamId,
 } from "../../lib/dncp/api.ts";
+import type { NodeContents } from "../../lib/dncp/node_content.ts";
 import type { Profile } from "../../lib/dncp/profile.ts";
 
 export interface NodeMachine extends Machine {
@@ -54,6 +55,7 @@ export interface MachineOptions {
   readonly transport: DncpTransport;
   readonly events: Partial<DncpEvents>;
   readonly now: number;
+  readonly contents?: NodeContents;
 }
 
 export type MachineFactory = (options: MachineOptions) => NodeMachine;

@@ -196,6 +196,7 @@ export class SimNode implements DncpTransport {
       transport: this,
       events: this.#events(),
       now,
+      ...(world.contents && { contents: world.contents }),
     });
     world.topologyChanged();
     this.machine.publish(now, this.tlvs);

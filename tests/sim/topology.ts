@@ -27,6 +27,7 @@ export interface TopologyOptions extends Partial<LinkConditions> {
   readonly multicastLoopback?: boolean;
   readonly choppyReads?: boolean;
   readonly scratchReads?: boolean;
+  readonly sharedContents?: boolean;
 }
 
 /** A shape: makes a world of `n` nodes, not started, each publishing one small value. */
@@ -85,7 +86,7 @@ export const mesh: Topology = (n, options) => {
 /** A world with nodes that have no interface yet. */
 export function emptyWorld(n: number, options: TopologyOptions): World {
   const { seed, machine, mode = "native", profile, ...rest } = options;
-  const { multicastLoopback, choppyReads, scratchReads, ...conditions } = rest;
+  const { multicastLoopback, choppyReads, scratchReads, sharedContents, ...conditions } = rest;
   const datagrams = mode === "hncp" || mode === "unicast";
   const worldOptions: WorldOptions = {
     seed,
@@ -95,6 +96,7 @@ export function emptyWorld(n: number, options: TopologyOptions): World {
     multicastLoopback: multicastLoopback ?? false,
     choppyReads: choppyReads ?? false,
     scratchReads: scratchReads ?? false,
+    sharedContents: sharedContents ?? false,
   };
   const world = new World(worldOptions);
   for (let i = 0; i < n; i++) {

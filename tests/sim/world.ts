@@ -6,7 +6,9 @@
  */
 import { Random } from "../../lib/core/mod.ts";
 import type { Address, NodeId, NodeView, PeerView, StreamId } from "../../lib/dncp/api.ts";
+import type { NodeContents } from "../../lib/dncp/node_content.ts";
 import { nativeProfile, type Profile } from "../../lib/dncp/profile.ts";
+import { SharedContents } from "./contents.ts";
 import { EventQueue } from "./event_queue.ts";
 import { type Attachment, goodLink, Link, type LinkConditions } from "./link.ts";
 import type { MachineFactory } from "./machine.ts";
@@ -27,6 +29,11 @@ export interface WorldOptions {
   readonly choppyReads?: boolean;
   /** What a machine is given to read is overwritten afterwards, as a transport's buffer may be. */
   readonly scratchReads?: boolean;
+  /**
+   * All nodes hold equal node data once, instead of each its own copy: for large worlds. What they
+   * do stays the same.
+   */
+  readonly sharedContents?: boolean;
 }
 
 /** Told of what machines tell their application. */
@@ -42,6 +49,8 @@ export class World {
   readonly multicastLoopback: boolean;
   readonly choppyReads: boolean;
   readonly scratchReads: boolean;
+  /** `undefined`: each machine its own. */
+  readonly contents: NodeContents | undefined;
   readonly random: Random;
   readonly queue = new EventQueue();
   readonly trace: Trace;
@@ -66,6 +75,7 @@ export class World {
     this.multicastLoopback = options.multicastLoopback ?? false;
     this.choppyReads = options.choppyReads ?? false;
     this.scratchReads = options.scratchReads ?? false;
+    this.contents = options.sharedContents ? new SharedContents(this.profile) : undefined;
     this.#conditions = { ...goodLink, ...options.conditions };
     this.random = new Random(options.seed);
     this.trace = new Trace(this.profile);
