@@ -12,7 +12,7 @@ import { readSecret } from "./config/keys.ts";
 import { Gateway } from "./network/gateway.ts";
 import { InterfaceEvents } from "./interface_events.ts";
 import { type Kernel, openKernel } from "./kernel.ts";
-import { leaveHandover, takeHandover } from "./upgrade/handover.ts";
+import { leaveHandover, readHandover, removeHandover } from "./upgrade/handover.ts";
 import { loadSecrets } from "./keys.ts";
 import type { Log } from "./log.ts";
 import { LsoeService } from "./lsoe/lsoe.ts";
@@ -230,7 +230,7 @@ export class Agent {
       onFault: (error) => this.#fault(error),
     });
     const interfaces = this.#interfaces.current();
-    const before = takeHandover(agent.stateDir);
+    const before = readHandover(agent.stateDir);
     for (const network of this.networks) {
       network.start(interfaces, before.get(network.config.name));
     }
@@ -252,6 +252,7 @@ export class Agent {
     this.scheduler.add(this.#nearby);
     await this.#nearby.configure(this.#config);
     this.#started = true;
+    removeHandover(agent.stateDir);
   }
 
   #fault(error: unknown): void {

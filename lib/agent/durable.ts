@@ -5,10 +5,10 @@
  */
 
 /**
- * Writes a text in place of a file, or as a new one. Mode and owner of a file that is there stay.
- * Throws what the runtime throws; then the file is as it was.
+ * Writes a text in place of a file, or as a new one of this mode. Mode and owner of a file that is
+ * there stay. Throws what the runtime throws; then the file is as it was.
  */
-export function writeDurably(path: string, text: string): void {
+export function writeDurably(path: string, text: string, newMode = 0o644): void {
   path = followLinks(path);
   const beside = `${path}.new-${Deno.pid}`;
   let before: Deno.FileInfo | undefined;
@@ -18,7 +18,7 @@ export function writeDurably(path: string, text: string): void {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
   try {
-    const mode = (before?.mode ?? 0o644) & 0o7777;
+    const mode = (before?.mode ?? newMode) & 0o7777;
     {
       using file = Deno.openSync(beside, { write: true, create: true, truncate: true, mode });
       const bytes = new TextEncoder().encode(text);

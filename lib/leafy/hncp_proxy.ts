@@ -20,8 +20,9 @@ import {
   type Write,
   type Writes,
 } from "../state/mod.ts";
-import { concat, equalBytes } from "../wire/bytes.ts";
+import { concat, equalBytes, fromHex, toHex } from "../wire/bytes.ts";
 import { type RawTlv, TlvFormat } from "../wire/tlv.ts";
+import type { GuestBook, HandedGuest } from "./guest_book.ts";
 import {
   encodeHncpAck,
   findHncpPublish,
@@ -69,7 +70,7 @@ const STATUS_OF: { readonly [reason in RefusalReason]: AckStatus } = {
 };
 
 /** Publishes for the leaves of one network. Times are monotonic milliseconds. */
-export class LeafProxy implements Machine {
+export class LeafProxy implements Machine, GuestBook {
   readonly #options: LeafProxyOptions;
   readonly #leaves = new Map<string, Leaf>();
   #tlvs: readonly Uint8Array[] = [];
@@ -81,6 +82,26 @@ export class LeafProxy implements Machine {
   /** TLVs of the leaves that are no key-value pairs. The same array until it changes. */
   get tlvs(): readonly Uint8Array[] {
     return this.#tlvs;
+  }
+
+  handOver(): HandedGuest[] {
+    return Array.from(
+      this.#leaves,
+      ([id, { seqno, content }]) => ({ id, sequence: seqno, content: toHex(content) }),
+    );
+  }
+
+  inherit(guests: Iterable<HandedGuest>): void {
+    for (const { id, sequence: seqno, content: hex } of guests) {
+      const until = this.#options.own.guestUntil(id);
+      const content = fromHex(hex);
+      const parts = contentOf(content, this.#options.shspKey);
+      if (until === undefined || !parts) continue;
+      const { others } = parts;
+      if (lengthOf(this.#othersBut(id)) + lengthOf(others) > HNCP_GUEST_TLV_ROOM) continue;
+      this.#leaves.set(id, { seqno, content, others, until });
+    }
+    this.#refreshTlvs();
   }
 
   /** A datagram for this node alone; the Ack where it carries a Leaf Publish. `wall`: ms since 1970. */

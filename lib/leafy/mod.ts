@@ -10,6 +10,7 @@
  */
 export * from "./client.ts";
 export * from "./discovery.ts";
+export type * from "./guest_book.ts";
 export * from "./hncp_messages.ts";
 export * from "./hncp_mirror.ts";
 export * from "./hncp_proxy.ts";

@@ -18,8 +18,9 @@ import {
   type RefusalReason,
   StateRefusal,
 } from "../state/mod.ts";
-import { compareBytes, concat } from "../wire/bytes.ts";
+import { compareBytes, concat, fromHex, toHex } from "../wire/bytes.ts";
 import { encodeCbor } from "../wire/cbor.ts";
+import type { GuestBook, HandedGuest } from "./guest_book.ts";
 import {
   AckStatus,
   encodeLeaf,
@@ -62,13 +63,27 @@ const STATUS_OF: { readonly [reason in RefusalReason]: AckStatus } = {
 };
 
 /** Serves all leafy streams of one network. */
-export class LeafyServer {
+export class LeafyServer implements GuestBook {
   readonly #options: LeafyServerOptions;
   /** Of guests that the dictionary holds; entries of others are leftovers. */
   readonly #guests = new Map<string, Guest>();
 
   constructor(options: LeafyServerOptions) {
     this.#options = options;
+  }
+
+  handOver(): HandedGuest[] {
+    return Array.from(
+      this.#guests,
+      ([id, { sequence, content }]) => ({ id, sequence, content: toHex(content) }),
+    );
+  }
+
+  inherit(guests: Iterable<HandedGuest>): void {
+    for (const { id, sequence, content } of guests) {
+      this.#guests.set(id, { sequence, content: fromHex(content) });
+    }
+    this.#forgetGone();
   }
 
   /**
@@ -99,9 +114,7 @@ export class LeafyServer {
       );
     }
     own.wake(now);
-    for (const id of this.#guests.keys()) {
-      if (own.guestUntil(id) === undefined) this.#guests.delete(id);
-    }
+    this.#forgetGone();
     const known = this.#guests.get(publish.guestId);
     const olds = known !== undefined && isOlder(publish.sequence, known.sequence) &&
       !isOlder(known.sequence, publish.sequence);
@@ -112,6 +125,12 @@ export class LeafyServer {
       return this.#ack(publish, AckStatus.Published, 0, 0, "");
     }
     return this.#publish(now, wall, publish, known);
+  }
+
+  #forgetGone(): void {
+    for (const id of this.#guests.keys()) {
+      if (this.#options.own.guestUntil(id) === undefined) this.#guests.delete(id);
+    }
   }
 
   #publish(

@@ -6,10 +6,7 @@
  */
 import type { StateCodec } from "./codec.ts";
 import { type Entry, entryEqual, jsonEqual, type Value } from "./entry.ts";
-import type { Holder } from "./holders.ts";
-
-/** What a holder is about to hold under some keys; `undefined` for nothing any more. */
-export type Changes = ReadonlyMap<string, Entry | undefined>;
+import type { Changes, Holder } from "./holders.ts";
 
 /**
  * All claims by key. Sizes are those of the largest claim of each key: whichever claims go and

@@ -16,9 +16,17 @@ export interface Holder {
   readonly entries: Map<string, Entry>;
 }
 
+/** What a holder is about to hold under some keys; `undefined` for nothing any more. */
+export type Changes = ReadonlyMap<string, Entry | undefined>;
+
 /** A new holder of nothing. */
 export function newHolder(source: Source, until = Infinity): Holder {
   return { source, until, entries: new Map() };
+}
+
+/** For the limits of room: the agent itself, or anybody else. */
+export function writerOf({ source }: Holder): "agent" | "others" {
+  return source === "agent" ? "agent" : "others";
 }
 
 /** Holders that come and go, by their name. */
@@ -27,6 +35,10 @@ export class Holders<K> {
 
   get size(): number {
     return this.#holders.size;
+  }
+
+  all(): IterableIterator<[K, Holder]> {
+    return this.#holders.entries();
   }
 
   get(name: K): Holder | undefined {
@@ -60,14 +72,16 @@ export class Holders<K> {
   }
 }
 
-/** Holders that end by themselves, and when the next of them does. */
-export class Endings {
-  readonly #groups: readonly Pick<Holders<unknown>, "earliestEnd" | "takeEnded">[];
+/** Holders whose entries go with the process at the latest, and when the next of them ends. */
+export class BriefHolders {
+  readonly leases = new Holders<number>();
+  /** What `setFor` wrote: a holder for each key, so that a later write replaces the one before. */
+  readonly timed = new Holders<string>();
+  readonly guests = new Holders<string>();
+  /** What the process before held for leases and for the agent, until they have written it again. */
+  readonly inherited = new Holders<string>();
+  readonly #groups = [this.leases, this.timed, this.guests, this.inherited];
   #next = Infinity;
-
-  constructor(groups: readonly Pick<Holders<unknown>, "earliestEnd" | "takeEnded">[]) {
-    this.#groups = groups;
-  }
 
   /** On the monotonic clock, in ms; `Infinity` for never. */
   get next(): number {
@@ -85,5 +99,14 @@ export class Endings {
     const ended = this.#groups.flatMap((group) => group.takeEnded(now));
     this.moved();
     return ended;
+  }
+
+  /** What was inherited and goes, because who held it before writes those keys. */
+  *replacedBy({ source }: Holder, changes: Changes): Iterable<[Holder, Changes]> {
+    for (const [, holder] of this.inherited.all()) {
+      if (holder.source !== source) continue;
+      const known = [...changes.keys()].filter((key) => holder.entries.has(key));
+      yield [holder, new Map(known.map((key) => [key, undefined]))];
+    }
   }
 }

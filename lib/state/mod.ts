@@ -8,9 +8,10 @@
  */
 export * from "./address.ts";
 export { type RefusalReason, StateRefusal } from "./budget.ts";
-export type { Source } from "./holders.ts";
 export * from "./codec.ts";
 export * from "./entry.ts";
+export type { Source } from "./holders.ts";
+export type { Held, HeldEntry } from "./inherit.ts";
 export * from "./json.ts";
 export * from "./names.ts";
 export * from "./own.ts";

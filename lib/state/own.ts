@@ -11,27 +11,41 @@
 import { AgentError, ExitCode, type Machine } from "../core/mod.ts";
 import type { Json } from "../wire/cbor.ts";
 import { Budget, checkGuestSize, StateRefusal } from "./budget.ts";
-import { type Changes, Claims } from "./claims.ts";
+import { Claims } from "./claims.ts";
 import {
   AGENT_PREFIX,
   byKey,
-  checkKey,
   checkValue,
   type Entry,
   entryEqual,
   entryOf,
-  quote,
   timestamp,
 } from "./entry.ts";
-import { Endings, type Holder, Holders, newHolder } from "./holders.ts";
-import type {
-  LeaseId,
-  OwnDictionaryOptions,
-  OwnEntry,
-  PersistentChange,
-  Writes,
+import {
+  BriefHolders,
+  type Changes,
+  type Holder,
+  Holders,
+  newHolder,
+  writerOf,
+} from "./holders.ts";
+import { type Held, heldOf, place } from "./inherit.ts";
+import {
+  type LeaseId,
+  OWN_DEFAULTS,
+  type OwnDictionaryOptions,
+  type OwnEntry,
+  type PersistentChange,
+  type Writes,
 } from "./own_api.ts";
-import { checkNotAgents, checkTtl, lastOfEach, replacing } from "./writes.ts";
+import {
+  checkAgents,
+  checkNotAgents,
+  checkTtl,
+  differing,
+  lastOfEach,
+  replacing,
+} from "./writes.ts";
 
 /** The node's own dictionary. */
 export class OwnDictionary implements Machine {
@@ -40,30 +54,16 @@ export class OwnDictionary implements Machine {
   readonly #budget: Budget;
   readonly #set = newHolder("set");
   readonly #agent = newHolder("agent");
-  readonly #leases = new Holders<LeaseId>();
-  /** What `setFor` wrote: a holder for each key, so that a later write replaces the one before. */
-  readonly #timed = new Holders<string>();
-  readonly #guests = new Holders<string>();
-  /** What the process before this one said of itself, until this one has said it again. */
-  readonly #inherited = new Holders<"agent">();
+  readonly #brief = new BriefHolders();
   /** By the name of the network that they come from. */
   readonly #shared = new Holders<string>();
   #lastLease = 0;
-  readonly #endings = new Endings([this.#leases, this.#timed, this.#guests, this.#inherited]);
+  #handedOver = false;
   #version = 0;
   #encoded: Uint8Array[] | undefined;
 
   constructor(options: OwnDictionaryOptions) {
-    this.#options = {
-      persist: () => {},
-      onChanged: () => {},
-      limit: 65_536,
-      agentReserve: 2_048,
-      maxGuests: 32,
-      maxGuestBytes: 4_096,
-      maxLeases: 256,
-      ...options,
-    };
+    this.#options = { ...OWN_DEFAULTS, ...options };
     this.#claims = new Claims(options.codec);
     const { limit, agentReserve } = this.#options;
     this.#budget = new Budget(options.codec.overhead, limit, agentReserve);
@@ -81,12 +81,7 @@ export class OwnDictionary implements Machine {
 
   /** All entries that show, in the order of their keys. */
   entries(): OwnEntry[] {
-    const found: OwnEntry[] = [];
-    for (const key of this.#claims.keys()) {
-      const own = this.get(key);
-      if (own !== undefined) found.push(own);
-    }
-    return found.sort(byKey);
+    return [...this.#claims.keys()].flatMap((key) => this.get(key) ?? []).sort(byKey);
   }
 
   /** The entry that shows under a key. */
@@ -131,18 +126,19 @@ export class OwnDictionary implements Machine {
    * was something. What leases, guests and the agent hold stays.
    */
   unset(keys: Iterable<string>): string[] {
+    this.#checkOpen();
     const unique = new Set(keys);
     const persistent = new Map<string, undefined>();
     for (const key of unique) if (this.#set.entries.has(key)) persistent.set(key, undefined);
     this.#persist(persistent);
     const removed = [...unique].filter((key) =>
-      persistent.has(key) || this.#timed.get(key) !== undefined
+      persistent.has(key) || this.#brief.timed.get(key) !== undefined
     );
     let changed = this.#write(this.#set, persistent);
     for (const key of removed) {
-      const timed = this.#timed.get(key);
+      const timed = this.#brief.timed.get(key);
       if (timed === undefined) continue;
-      this.#timed.delete(key);
+      this.#brief.timed.delete(key);
       changed = this.#vacate(timed) || changed;
     }
     if (changed) this.#changed();
@@ -157,22 +153,22 @@ export class OwnDictionary implements Machine {
   setFor(now: number, wall: number, writes: Writes, ttlMs: number): void {
     this.#endDue(now);
     const until = now + checkTtl(ttlMs);
-    const changes = this.#prepare(wall, writes, (key) => this.#timed.get(key) !== undefined);
+    const changes = this.#prepare(wall, writes, (key) => this.#brief.timed.get(key) !== undefined);
     let growth = 0;
     for (const [key, entry] of changes) {
-      const holder = this.#timed.get(key) ?? newHolder("lease");
+      const holder = this.#brief.timed.get(key) ?? newHolder("lease");
       growth += this.#claims.growth(holder, new Map([[key, entry]]));
     }
     this.#budget.check("others", growth);
     let changed = false;
     for (const [key, entry] of changes) {
-      const holder = this.#timed.get(key) ?? newHolder("lease");
+      const holder = this.#brief.timed.get(key) ?? newHolder("lease");
       holder.until = until;
       changed = this.#write(holder, new Map([[key, entry]])) || changed;
-      if (entry === undefined) this.#timed.delete(key);
-      else this.#timed.set(key, holder);
+      if (entry === undefined) this.#brief.timed.delete(key);
+      else this.#brief.timed.set(key, holder);
     }
-    this.#endings.moved();
+    this.#brief.moved();
     if (changed) this.#changed();
   }
 
@@ -184,9 +180,9 @@ export class OwnDictionary implements Machine {
   openLease(now: number, wall: number, writes: Writes, ttlMs?: number): LeaseId {
     this.#endDue(now);
     const until = now + (ttlMs === undefined ? Infinity : checkTtl(ttlMs));
-    if (this.#leases.size >= this.#options.maxLeases) {
+    if (this.#brief.leases.size >= this.#options.maxLeases) {
       throw new StateRefusal(
-        `this node has ${this.#leases.size} open leases, as many as it allows; close one first`,
+        `this node has ${this.#brief.leases.size} open leases, as many as it allows; close one first`,
         "too-many",
       );
     }
@@ -194,8 +190,8 @@ export class OwnDictionary implements Machine {
     const changes = this.#prepare(wall, writes, () => false);
     this.#checkRoom(holder, changes);
     const id = ++this.#lastLease;
-    this.#leases.set(id, holder);
-    this.#endings.moved();
+    this.#brief.leases.set(id, holder);
+    this.#brief.moved();
     this.#finish(holder, changes);
     return id;
   }
@@ -219,12 +215,12 @@ export class OwnDictionary implements Machine {
   refreshLease(now: number, id: LeaseId, ttlMs: number): void {
     this.#endDue(now);
     this.#lease(id).until = now + checkTtl(ttlMs);
-    this.#endings.moved();
+    this.#brief.moved();
   }
 
   /** End a lease. False where it had ended already. */
   releaseLease(id: LeaseId): boolean {
-    return this.#drop(this.#leases, id);
+    return this.#drop(this.#brief.leases, id);
   }
 
   /**
@@ -234,10 +230,10 @@ export class OwnDictionary implements Machine {
   putGuest(now: number, wall: number, guestId: string, writes: Writes, ttlMs: number): void {
     this.#endDue(now);
     const until = now + checkTtl(ttlMs);
-    const known = this.#guests.get(guestId);
-    if (known === undefined && this.#guests.size >= this.#options.maxGuests) {
+    const known = this.#brief.guests.get(guestId);
+    if (known === undefined && this.#brief.guests.size >= this.#options.maxGuests) {
       throw new StateRefusal(
-        `this node has ${this.#guests.size} guests, as many as it allows; ask another node`,
+        `this node has ${this.#brief.guests.size} guests, as many as it allows; ask another node`,
         "too-many",
       );
     }
@@ -247,36 +243,36 @@ export class OwnDictionary implements Machine {
     const changes = replacing(holder, entries);
     this.#checkRoom(holder, changes);
     holder.until = until;
-    this.#guests.set(guestId, holder);
-    this.#endings.moved();
+    this.#brief.guests.set(guestId, holder);
+    this.#brief.moved();
     this.#finish(holder, changes);
   }
 
   /** Only move the end of what a guest publishes. False where there is no such guest (any more). */
   refreshGuest(now: number, guestId: string, ttlMs: number): boolean {
     this.#endDue(now);
-    const holder = this.#guests.get(guestId);
+    const holder = this.#brief.guests.get(guestId);
     if (holder === undefined) return false;
     holder.until = now + checkTtl(ttlMs);
-    this.#endings.moved();
+    this.#brief.moved();
     return true;
   }
 
   /** Remove what a guest publishes. False where there was nothing. */
   dropGuest(guestId: string): boolean {
-    return this.#drop(this.#guests, guestId);
+    return this.#drop(this.#brief.guests, guestId);
   }
 
   /** When a guest's entries end, on the monotonic clock, in ms; `undefined` where there is none. */
   guestUntil(guestId: string): number | undefined {
-    return this.#guests.get(guestId)?.until;
+    return this.#brief.guests.get(guestId)?.until;
   }
 
   /** Guests and leases at the moment, for metrics. */
   get counts(): { readonly guests: number; readonly leases: number; readonly bytes: number } {
     return {
-      guests: this.#guests.size,
-      leases: this.#leases.size + this.#timed.size,
+      guests: this.#brief.guests.size,
+      leases: this.#brief.leases.size + this.#brief.timed.size,
       bytes: this.encoded().reduce((sum, tlv) => sum + tlv.length, 0),
     };
   }
@@ -315,38 +311,43 @@ export class OwnDictionary implements Machine {
   setAgent(wall: number, writes: Writes, spare = 0): void {
     const changes = new Map<string, Entry | undefined>();
     for (const [key, value, at = wall] of lastOfEach(writes)) {
-      if (!checkKey(key).startsWith(AGENT_PREFIX)) {
-        throw new RangeError(`${quote(key)} does not begin with ${AGENT_PREFIX}`);
-      }
-      if (value !== null) changes.set(key, this.#entry(at, key, value));
-      else changes.set(key, undefined);
+      checkAgents(key);
+      changes.set(key, value === null ? undefined : this.#entry(at, key, value));
     }
     const growth = this.#claims.growth(this.#agent, changes);
     if (growth > 0) this.#budget.check("agent", growth + spare);
-    const changed = this.#forgetInherited(changes.keys());
-    if (this.#write(this.#agent, changes) || changed) this.#changed();
-  }
-
-  /** What {@linkcode setAgent} wrote, for {@linkcode inheritAgent} of the next process. */
-  agentEntries(): Entry[] {
-    return [...this.#agent.entries.values()];
+    this.#finish(this.#agent, changes);
   }
 
   /**
-   * Go on with what the process before said of itself, for the start: each entry stays until this one
-   * writes its key, and `ttlMs` at the most. What has no room is left out.
+   * All that is kept nowhere else, for {@linkcode inherit} of the next process. What anybody but the
+   * agent writes from now on would be lost, and is refused with exit code 3.
    */
-  inheritAgent(now: number, entries: Iterable<Entry>, ttlMs: number): void {
-    const holder = newHolder("agent", now + ttlMs);
+  handOver(now: number): Held[] {
+    this.#endDue(now);
+    this.#handedOver = true;
+    return heldOf(now, this.#brief, this.#agent, this.#claims);
+  }
+
+  /**
+   * Go on with what the process before held, for the start, behind {@linkcode restore}. What a lease or
+   * the agent itself held stays until they write its key, and `ttlMs` at the most. What has no room
+   * is left out.
+   */
+  inherit(now: number, held: Iterable<Held>, ttlMs: number): void {
+    const { under, above } = place(now, held, ttlMs, this.#brief);
+    const stays = under.flatMap(([, { key }]) => this.#set.entries.get(key) ?? []);
+    const set = stays.map((entry) => [this.#set, entry] as const);
     let changed = false;
-    for (const entry of entries) changed = this.#takeOver(holder, entry) || changed;
-    this.#inherited.set("agent", holder);
-    this.#endings.moved();
+    for (const [holder, entry] of [...under, ...set, ...above]) {
+      changed = this.#takeOver(holder, entry) || changed;
+    }
+    this.#brief.moved();
     if (changed) this.#changed();
   }
 
   nextWake(): number {
-    return this.#endings.next;
+    return this.#brief.next;
   }
 
   wake(now: number): void {
@@ -355,7 +356,7 @@ export class OwnDictionary implements Machine {
 
   #endDue(now: number): void {
     let changed = false;
-    for (const holder of this.#endings.takeDue(now)) changed = this.#vacate(holder) || changed;
+    for (const holder of this.#brief.takeDue(now)) changed = this.#vacate(holder) || changed;
     if (changed) this.#changed();
   }
 
@@ -363,13 +364,13 @@ export class OwnDictionary implements Machine {
     const holder = holders.get(name);
     if (holder === undefined) return false;
     holders.delete(name);
-    this.#endings.moved();
+    this.#brief.moved();
     if (this.#vacate(holder)) this.#changed();
     return true;
   }
 
   #lease(id: LeaseId): Holder {
-    const holder = this.#leases.get(id);
+    const holder = this.#brief.leases.get(id);
     if (holder !== undefined) return holder;
     throw new AgentError(`lease ${id} has ended; open a new one`, ExitCode.NotThere);
   }
@@ -380,6 +381,7 @@ export class OwnDictionary implements Machine {
     writes: Writes,
     holds: (key: string) => boolean,
   ): Map<string, Entry | undefined> {
+    this.#checkOpen();
     const changes = new Map<string, Entry | undefined>();
     for (const [key, value, at = wall] of lastOfEach(writes)) {
       checkNotAgents(key);
@@ -389,28 +391,23 @@ export class OwnDictionary implements Machine {
     return changes;
   }
 
+  #checkOpen(): void {
+    if (!this.#handedOver) return;
+    throw new AgentError("the agent is starting anew; try again in a second", ExitCode.Unreachable);
+  }
+
   #entry(wall: number, key: string, value: Json): Entry {
     return this.#claims.entryFor(key, checkValue(key, value), timestamp(wall));
   }
 
   #persist(changes: Changes): readonly PersistentChange[] {
-    const persistent: PersistentChange[] = [];
-    for (const [key, entry] of changes) {
-      if (!entryEqual(this.#set.entries.get(key), entry)) persistent.push({ key, entry });
-    }
+    const persistent = differing(this.#set, changes);
     if (persistent.length > 0) this.#options.persist(persistent);
     return persistent;
   }
 
   #checkRoom(holder: Holder, changes: Changes): void {
     this.#budget.check(writerOf(holder), this.#claims.growth(holder, changes));
-  }
-
-  #forgetInherited(keys: Iterable<string>): boolean {
-    const holder = this.#inherited.get("agent");
-    if (holder === undefined) return false;
-    const known = [...keys].filter((key) => holder.entries.has(key));
-    return this.#write(holder, new Map(known.map((key) => [key, undefined])));
   }
 
   /** {@linkcode #write} of what others hand over; `undefined` where it may not be or has no room. */
@@ -435,7 +432,11 @@ export class OwnDictionary implements Machine {
   }
 
   #finish(holder: Holder, changes: Changes): void {
-    if (this.#write(holder, changes)) this.#changed();
+    let changed = this.#write(holder, changes);
+    for (const [before, gone] of this.#brief.replacedBy(holder, changes)) {
+      changed = this.#write(before, gone) || changed;
+    }
+    if (changed) this.#changed();
   }
 
   #changed(): void {
@@ -443,8 +444,4 @@ export class OwnDictionary implements Machine {
     this.#encoded = undefined;
     this.#options.onChanged();
   }
-}
-
-function writerOf(holder: Holder): "agent" | "others" {
-  return holder.source === "agent" ? "agent" : "others";
 }

@@ -54,3 +54,14 @@ export interface OwnDictionaryOptions {
   /** Leases at a time. Default 256. */
   readonly maxLeases?: number;
 }
+
+/** What holds where an option is not given. */
+export const OWN_DEFAULTS = {
+  persist: () => {},
+  onChanged: () => {},
+  limit: 65_536,
+  agentReserve: 2_048,
+  maxGuests: 32,
+  maxGuestBytes: 4_096,
+  maxLeases: 256,
+};

@@ -5,10 +5,9 @@
  */
 import { AgentError, ExitCode } from "../core/mod.ts";
 import { StateRefusal } from "./budget.ts";
-import type { Changes } from "./claims.ts";
-import { AGENT_PREFIX, checkKey, quote } from "./entry.ts";
-import type { Holder } from "./holders.ts";
-import type { Write, Writes } from "./own_api.ts";
+import { AGENT_PREFIX, checkKey, entryEqual, quote } from "./entry.ts";
+import type { Changes, Holder } from "./holders.ts";
+import type { PersistentChange, Write, Writes } from "./own_api.ts";
 
 /**
  * A time to live in ms, as it is.
@@ -39,8 +38,21 @@ export function checkNotAgents(key: string): void {
   );
 }
 
+/** A key that only the agent writes. Throws `RangeError` for another one, a fault of this program. */
+export function checkAgents(key: string): void {
+  if (checkKey(key).startsWith(AGENT_PREFIX)) return;
+  throw new RangeError(`${quote(key)} does not begin with ${AGENT_PREFIX}`);
+}
+
 /** Entries that come in place of all that a holder holds. */
 export function replacing(holder: Holder, entries: Changes): Changes {
   const gone = [...holder.entries.keys()].filter((key) => !entries.has(key));
   return new Map([...entries, ...gone.map((key) => [key, undefined] as const)]);
+}
+
+/** Those that make a difference to what a holder holds. */
+export function differing(holder: Holder, changes: Changes): PersistentChange[] {
+  return [...changes].flatMap(([key, entry]) =>
+    entryEqual(holder.entries.get(key), entry) ? [] : [{ key, entry }]
+  );
 }

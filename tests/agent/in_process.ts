@@ -124,9 +124,9 @@ export class Place implements AsyncDisposable {
     return { agent, config, network, log, told, interfaces, address: network.listen ?? "" };
   }
 
-  async stop({ agent }: Running): Promise<void> {
+  async stop({ agent }: Running, how?: { restart: boolean }): Promise<void> {
     this.#running.delete(agent);
-    await agent.stop();
+    await agent.stop(how);
   }
 
   /** For leafy commands: reached through `running`. */

@@ -191,6 +191,31 @@ Deno.test("hncp proxy: publishes, refreshes, withdraws and forgets (spec §16.4)
   deepStrictEqual([p.own.entries(), p.one.tlvs, p.changes()], [[], [], 4]);
 });
 
+Deno.test("hncp proxy: the next process of the node knows its leaves", () => {
+  const before = proxy();
+  const opaque = TlvFormat.rfc7787.encode(900, Uint8Array.of(1));
+  const content = [...tlvsOf({ ...entry("a"), at: AT - 5_000 }), opaque];
+  ask(before, 0, content, { seqno: 4 });
+  const held = before.own.handOver(10_000);
+  const after = proxy();
+  after.own.inherit(500, held, 1_000);
+  const book = before.one.handOver();
+  const [leaf] = book;
+  const forged = { ...leaf!, id: "0b0b0b0b" };
+  const broken = { ...leaf!, content: "0315000400" };
+  after.one.inherit([forged, broken, ...book]);
+  deepStrictEqual(after.one.handOver(), book);
+  deepStrictEqual([after.one.tlvs, after.changes()], [[opaque], 1]);
+  strictEqual(after.own.get("a")?.at, AT - 5_000);
+  strictEqual(ask(after, 600, content, { seqno: 3 }).status, AckStatus.Stale);
+  const { version } = after.own;
+  strictEqual(ask(after, 600, content, { seqno: 4 }).status, AckStatus.Published);
+  strictEqual(after.own.version, version, "a refresh publishes nothing");
+  after.one.wake(30_600);
+  after.own.wake(30_600);
+  deepStrictEqual([after.own.entries(), after.one.tlvs], [[], []]);
+});
+
 Deno.test("hncp proxy: what may not be published is refused, and nothing changes", () => {
   const raw = (type: number, value: Uint8Array = new Uint8Array(4)) =>
     TlvFormat.rfc7787.encode(type, value);

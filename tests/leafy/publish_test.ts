@@ -82,6 +82,22 @@ Deno.test("publish: the same again only moves the end", () => {
   strictEqual(own.nextWake(), 100_000);
 });
 
+Deno.test("publish: the next process of the node knows the guest", () => {
+  const before = node();
+  before.put(publish({ a: 1 }, { sequence: 7 }));
+  const after = node();
+  const held = before.own.handOver(10_000);
+  after.own.inherit(0, held, 1_000);
+  const book = before.server.handOver();
+  after.server.inherit([...book, { id: "ff".repeat(8), sequence: 1, content: "" }]);
+  deepStrictEqual(after.server.handOver(), book, "of a guest that has nothing, nothing is known");
+  strictEqual(after.put(publish({ a: 0 }, { sequence: 6 })).status, AckStatus.Stale);
+  const { published } = after.seen;
+  strictEqual(after.put(publish({ a: 1 }, { sequence: 7 }), 5_000).status, AckStatus.Published);
+  strictEqual(after.seen.published, published, "a refresh is one still");
+  strictEqual(after.own.nextWake(), 65_000);
+});
+
 Deno.test("publish: a newer number replaces, an older or unfaithful one is told the number", () => {
   const { put, shown } = node();
   put(publish({ a: 1, b: 1 }, { sequence: 7 }));

@@ -11,7 +11,7 @@
  */
 import { AgentError, ExitCode, messageOf } from "../../core/mod.ts";
 import type { Address, Dncp, DncpTransport, EndpointId } from "../../dncp/mod.ts";
-import { LeafProxy } from "../../leafy/mod.ts";
+import { type GuestBook, LeafProxy } from "../../leafy/mod.ts";
 import {
   formatHostPort,
   type InterfaceInfo,
@@ -88,6 +88,10 @@ export class HncpTransport implements NetworkTransport, DncpTransport {
 
   get guestTlvs(): readonly Uint8Array[] {
     return this.#proxy?.tlvs ?? [];
+  }
+
+  get guests(): GuestBook | undefined {
+    return this.#proxy;
   }
 
   canUse(info: InterfaceInfo): boolean {

@@ -6,7 +6,7 @@
  */
 import { type Clock, messageOf, Random, type Scheduler } from "../../core/mod.ts";
 import { Dncp, type EndpointId, type NodeId, type Profile } from "../../dncp/mod.ts";
-import { LeafyServer } from "../../leafy/mod.ts";
+import { type GuestBook, LeafyServer } from "../../leafy/mod.ts";
 import { type InterfaceInfo, needsReopening } from "../../net/mod.ts";
 import {
   type Entry,
@@ -72,6 +72,7 @@ export class Network {
   readonly codec: StateCodec;
   /** What the own entries may take, in bytes of node data. */
   readonly stateLimit: number;
+  readonly #leafy: LeafyServer;
   readonly #around: Surroundings;
   readonly #announced: readonly Uint8Array[];
   readonly #feed: Feed;
@@ -126,6 +127,12 @@ export class Network {
       notice: (line) => log.notice(line),
       randomBytes,
     });
+    this.#leafy = new LeafyServer({
+      view: this.view,
+      own: this.own,
+      self: () => this.machine.nodeId,
+      partial: () => this.partial(),
+    });
     const seed = randomBytes(4);
     this.machine = new Dncp({
       profile: this.profile,
@@ -170,24 +177,19 @@ export class Network {
    */
   start(interfaces: readonly InterfaceInfo[], before?: Legacy): void {
     const { scheduler, clock, name, version, store, log } = this.#around;
-    const leafy = new LeafyServer({
-      view: this.view,
-      own: this.own,
-      self: () => this.machine.nodeId,
-      partial: () => this.partial(),
-    });
     this.transport.start({
       machine: this.machine,
-      leafy,
+      leafy: this.#leafy,
       own: this.own,
       changed: () => this.#publish(),
     });
     for (const entry of this.own.restore(storedEntries(store, this.config.name))) {
       log.warning(`the stored entry "${entry.key}" no longer fits and is left out`);
     }
-    this.own.setAgent(clock.wall(), [["agent/name", name], ["agent/version", version]]);
     // All of it at once: others must not see this node without its name, or without its entries.
-    this.own.inheritAgent(clock.now(), before?.agentEntries ?? [], PAUSE_LIMIT);
+    this.own.inherit(clock.now(), before?.held ?? [], PAUSE_LIMIT);
+    this.#guests.inherit(before?.guests ?? []);
+    this.own.setAgent(clock.wall(), [["agent/name", name], ["agent/version", version]]);
     this.machine.resume(clock.now(), before?.peers ?? [], PAUSE_LIMIT);
     this.#complete = true;
     this.#publish();
@@ -214,8 +216,16 @@ export class Network {
     this.#around.scheduler.remove(this.machine);
     this.#around.scheduler.remove(this.own);
     this.#paused = true;
-    const peers = this.machine.pause(this.#around.clock.now(), PAUSE_LIMIT);
-    return { peers, agentEntries: this.own.agentEntries() };
+    const now = this.#around.clock.now();
+    return {
+      peers: this.machine.pause(now, PAUSE_LIMIT),
+      held: this.own.handOver(now),
+      guests: this.#guests.handOver(),
+    };
+  }
+
+  get #guests(): GuestBook {
+    return this.transport.guests ?? this.#leafy;
   }
 
   /** What can change while running: keys, interfaces, and the addresses to connect to. */

@@ -6,7 +6,7 @@
  */
 import type { Clock, Scheduler } from "../../core/mod.ts";
 import type { Dncp, DncpTransport, EndpointId, NodeId } from "../../dncp/mod.ts";
-import type { LeafyServer } from "../../leafy/mod.ts";
+import type { GuestBook, LeafyServer } from "../../leafy/mod.ts";
 import type { HostPort, InterfaceInfo, SecureStream } from "../../net/mod.ts";
 import type { OwnDictionary } from "../../state/mod.ts";
 import type { NetworkConfig } from "../config/config.ts";
@@ -76,6 +76,8 @@ export interface NetworkTransport extends DncpTransport {
   readonly usesLinks: boolean;
   /** TLVs of guests that are no entries, to be published with the own ones. */
   readonly guestTlvs: readonly Uint8Array[];
+  /** Once it has started, where its guests are not those of {@linkcode Served.leafy}. */
+  readonly guests?: GuestBook | undefined;
   /** Where the network has a key to give out. */
   readonly invites?: Invites;
   /** Where the network has sealed streams. */

@@ -1,13 +1,14 @@
 /**
  * What one process of an agent leaves for the next one when it ends for a restart: whom it had for
- * peers, and what it said of itself. A file in the state folder, read once; what is older than a minute, or from before a
- * reboot, is of no use.
+ * peers, and what it published that is kept nowhere else. A file in the state folder, gone once an
+ * agent has started; what is older than a minute, or from before a reboot, is of no use.
  *
  * @module
  */
 import { messageOf } from "../../core/mod.ts";
 import type { PeerLink } from "../../dncp/mod.ts";
-import type { Entry } from "../../state/mod.ts";
+import type { HandedGuest } from "../../leafy/mod.ts";
+import type { Held, HeldEntry } from "../../state/mod.ts";
 import { writeDurably } from "../durable.ts";
 
 /** For so long the others are asked to keep our place, in ms; they bear no longer silence anyway. */
@@ -19,8 +20,9 @@ const FILE = "handover.json";
 /** What the next process goes on with in one network. */
 export interface Legacy {
   readonly peers: readonly PeerLink[];
-  /** `agent/…`; the dictionary checks them. */
-  readonly agentEntries: readonly Entry[];
+  /** The dictionary checks their entries. */
+  readonly held: readonly Held[];
+  readonly guests: readonly HandedGuest[];
 }
 
 /** By the name of the network. */
@@ -51,21 +53,19 @@ export function leaveHandover(
 ): void {
   try {
     const content = { ...clock(), networks: Object.fromEntries(networks) };
-    writeDurably(`${stateDir}/${FILE}`, JSON.stringify(content));
+    writeDurably(`${stateDir}/${FILE}`, JSON.stringify(content), 0o600);
   } catch (error) {
     report(`the next start will look new to the others: ${messageOf(error)}`);
   }
 }
 
-/** What the process before left; empty where there is nothing of use. Gone after that. */
-export function takeHandover(stateDir: string, clock: () => BootClock = bootClock): Handover {
-  const path = `${stateDir}/${FILE}`;
+/** What the process before left; empty where there is nothing of use. */
+export function readHandover(stateDir: string, clock: () => BootClock = bootClock): Handover {
   let text: string;
   try {
-    text = Deno.readTextFileSync(path);
-    Deno.removeSync(path);
+    text = Deno.readTextFileSync(`${stateDir}/${FILE}`);
   } catch {
-    // None, as after every ordinary end. One that cannot be removed is too old the next time.
+    // None, as after every ordinary end.
     return new Map();
   }
   try {
@@ -76,7 +76,8 @@ export function takeHandover(stateDir: string, clock: () => BootClock = bootCloc
     return new Map(
       Object.entries(content.networks).map(([name, legacy]) => [name, {
         peers: listIn(legacy, "peers").filter(isLink),
-        agentEntries: listIn(legacy, "agentEntries").filter(isEntry),
+        held: listIn(legacy, "held").flatMap((held) => heldIn(held, age)),
+        guests: listIn(legacy, "guests").filter(isGuest),
       }]),
     );
   } catch {
@@ -85,16 +86,49 @@ export function takeHandover(stateDir: string, clock: () => BootClock = bootCloc
   }
 }
 
-function listIn(value: unknown, key: keyof Legacy): unknown[] {
-  const list = (value as Partial<Legacy> | null)?.[key];
+/** Forget it: an agent has started with it. Until then it may be of use to another try. */
+export function removeHandover(stateDir: string): void {
+  try {
+    Deno.removeSync(`${stateDir}/${FILE}`);
+  } catch {
+    // There is none. One that cannot be removed is too old the next time.
+  }
+}
+
+function listIn(value: unknown, key: string): unknown[] {
+  if (typeof value !== "object" || value === null) return [];
+  const list = (value as Record<string, unknown>)[key];
   return Array.isArray(list) ? list : [];
 }
 
-function isEntry(value: unknown): value is Entry {
+/** What is left of it after `age` ms. */
+function heldIn(value: unknown, age: number): Held[] {
+  if (typeof value !== "object" || value === null) return [];
+  const { source, name, leftMs } = value as Record<string, unknown>;
+  if (source !== "timed" && source !== "lease" && source !== "guest" && source !== "agent") {
+    return [];
+  }
+  if (leftMs !== undefined && !Number.isFinite(leftMs)) return [];
+  return [{
+    source,
+    ...(typeof name === "string" && { name }),
+    ...(leftMs !== undefined && { leftMs: Number(leftMs) - age }),
+    entries: listIn(value, "entries").filter(isEntry),
+  }];
+}
+
+function isEntry(value: unknown): value is HeldEntry {
   if (typeof value !== "object" || value === null) return false;
   const { key, value: said, at } = value as Record<string, unknown>;
   return typeof key === "string" && said !== undefined && said !== null &&
     Number.isSafeInteger(at);
+}
+
+function isGuest(value: unknown): value is HandedGuest {
+  if (typeof value !== "object" || value === null) return false;
+  const { id, sequence, content } = value as Record<string, unknown>;
+  return typeof id === "string" && Number.isInteger(sequence) && typeof content === "string" &&
+    /^(?:[0-9a-f]{2})*$/.test(content);
 }
 
 function isLink(value: unknown): value is PeerLink {

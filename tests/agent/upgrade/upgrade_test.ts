@@ -2,7 +2,11 @@
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import { isOlder } from "../../../lib/agent/upgrade/file.ts";
 import { unitIn } from "../../../lib/agent/upgrade/restart.ts";
-import { leaveHandover, takeHandover } from "../../../lib/agent/upgrade/handover.ts";
+import {
+  leaveHandover,
+  readHandover,
+  removeHandover,
+} from "../../../lib/agent/upgrade/handover.ts";
 import { skipReason } from "../../skip.ts";
 import type { HostOrder } from "./host.ts";
 
@@ -255,39 +259,63 @@ Deno.test("upgrade: the unit of a process, and what only looks like one", () => 
   }
 });
 
-Deno.test("handover: read once, and only while it is of use", () => {
+Deno.test("handover: only while it is of use, with the time that is left", () => {
   const dir = Deno.makeTempDirSync({ prefix: "agent-handover-" });
   try {
     const peer = { endpoint: 1, node: "00112233445566ff", peerEndpoint: 2 };
-    const entry = { key: "agent/piot", value: { id: "a", at: [] }, at: 1_700_000_000_000 };
-    const legacy = { peers: [peer], agentEntries: [entry] };
-    const leave = (content = legacy) =>
-      leaveHandover(dir, new Map([["home", content]]), (line) => {
+    const entry = { key: "door", value: { id: "a", at: [] }, at: 1_700_000_000_000 };
+    const timed = { source: "timed", leftMs: 5_000, entries: [entry] } as const;
+    const guest = { id: "0011", sequence: 7, content: "a1ff" };
+    const legacy = {
+      peers: [peer],
+      held: [timed, { source: "agent", entries: [{ ...entry, under: true }] } as const],
+      guests: [guest],
+    };
+    const leave = () =>
+      leaveHandover(dir, new Map([["home", legacy]]), (line) => {
         throw new Error(line);
       }, () => ({ boot: "b", now: 1_000 }));
-    const take = (boot: string, now: number) =>
-      takeHandover(dir, () => ({ boot, now })).get("home");
+    const read = (boot: string, now: number) =>
+      readHandover(dir, () => ({ boot, now })).get("home");
     leave();
-    deepStrictEqual(take("b", 2_000), legacy);
-    deepStrictEqual(take("b", 2_000), undefined, "once");
+    strictEqual(Deno.statSync(`${dir}/handover.json`).mode! & 0o777, 0o600);
+    const after = { ...legacy, held: [{ ...timed, leftMs: 4_000 }, legacy.held[1]] };
+    deepStrictEqual(read("b", 2_000), after);
+    deepStrictEqual(read("b", 2_000), after, "a second try, where the first one failed");
     for (const [boot, now] of [["other", 2_000], ["b", 61_001], ["b", 999]] as const) {
-      leave();
-      deepStrictEqual(take(boot, now), undefined, `${boot} ${now}`);
+      deepStrictEqual(read(boot, now), undefined, `${boot} ${now}`);
     }
+    removeHandover(dir);
+    deepStrictEqual(read("b", 2_000), undefined);
+    removeHandover(dir);
     for (const damage of ["", "{", "null", '{"boot":"b","now":1000,"networks":7}']) {
       Deno.writeTextFileSync(`${dir}/handover.json`, damage);
-      deepStrictEqual(take("b", 2_000), undefined);
+      deepStrictEqual(read("b", 2_000), undefined);
     }
-    const nothing = { peers: [], agentEntries: [] };
-    for (const damage of [[1, {}], 7, null, { peers: [1, {}], agentEntries: [null, {}, "x"] }]) {
+    const nothing = { peers: [], held: [], guests: [] };
+    const damaged = [
+      [1, {}],
+      7,
+      null,
+      [peer],
+      { peers: [1, {}], held: [null, {}, "x", { source: "set" }], guests: [0, { id: 1 }] },
+      {
+        peers: [{ ...peer, endpoint: 0 }],
+        held: [{ ...timed, leftMs: "1" }],
+        guests: [{ ...guest, content: "abc" }],
+      },
+    ];
+    for (const damage of damaged) {
       const content = { boot: "b", now: 1_000, networks: { home: damage } };
       Deno.writeTextFileSync(`${dir}/handover.json`, JSON.stringify(content));
-      deepStrictEqual(take("b", 2_000), nothing);
+      deepStrictEqual(read("b", 2_000), nothing);
     }
-    leave({ peers: [{ ...peer, endpoint: 0 }], agentEntries: [{ ...entry, at: 0.5 }] });
-    deepStrictEqual(take("b", 2_000), nothing);
+    const held = [{ source: "lease", entries: [{ ...entry, at: 0.5 }, 1, { key: "x" }] }];
+    const content = { boot: "b", now: 1_000, networks: { home: { held } } };
+    Deno.writeTextFileSync(`${dir}/handover.json`, JSON.stringify(content));
+    deepStrictEqual(read("b", 2_000)?.held, [{ source: "lease", entries: [] }]);
     leave();
-    deepStrictEqual(takeHandover(dir).size, 0, "another boot");
+    deepStrictEqual(readHandover(dir).size, 0, "another boot");
   } finally {
     Deno.removeSync(dir, { recursive: true });
   }
