@@ -264,6 +264,12 @@ export class Dncp implements Machine {
     }));
   }
 
+  /** A stream is to be closed for another one: both sides stay peers for `limit` ms without one. */
+  renew(now: number, stream: StreamId, limit: number): void {
+    this.#streams.renew(now, stream, limit);
+    this.#settle(now);
+  }
+
   /**
    * Go on where the process before this one paused: these are named as peers for `limit` ms, from the
    * next publication on. To be called before the first.

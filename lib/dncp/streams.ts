@@ -209,6 +209,18 @@ export class Streams {
     this.#core.wakeAt(now);
   }
 
+  /**
+   * This stream is going to be closed, and a new one is to take its place within `limit` ms: until
+   * then both sides keep each other as peers.
+   */
+  renew(now: number, stream: StreamId, limit: number): void {
+    const session = this.#sessions.get(stream);
+    if (!session) return;
+    session.flush(now);
+    session.pause(now, limit);
+    session.keepUntil = this.#paused.until(now, limit);
+  }
+
   /** The network state hash changed: tell all peers, once things are quiet (RFC 7787 §4.2). */
   networkStateChanged(now: number): void {
     if (this.#sessions.size === 0) return;

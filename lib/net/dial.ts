@@ -167,6 +167,7 @@ async function dialOnce(
       dialled: true,
       remote: address,
       keyIndex,
+      keyId: key.id,
       firstPayload,
       counters,
       stallMs: options.stallMs ?? STALL_MS,

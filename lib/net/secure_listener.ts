@@ -335,6 +335,7 @@ export class SecureListener {
         dialled: false,
         remote,
         keyIndex,
+        keyId: toHex(keyId),
         ...(invited && { invitation: invited.id }),
         firstPayload,
         counters: this.counters,

@@ -39,6 +39,7 @@ export interface StreamParts {
   /** `HOST:PORT`. */
   readonly remote: string;
   readonly keyIndex: number;
+  readonly keyId: string;
   readonly invitation?: string;
   readonly firstPayload: Uint8Array;
   readonly counters: StreamCounters;
@@ -60,6 +61,8 @@ export class SecureStream {
   readonly dialled: boolean;
   /** Which of our keys the other side shares. */
   readonly keyIndex: number;
+  /** Its id, 8 hexadecimal digits. */
+  readonly keyId: string;
   /** A stream of purpose "join" that was taken: the id of the invitation that the other side holds. */
   readonly invitation: string | undefined;
   /** What came with the other side's handshake message. */
@@ -92,6 +95,7 @@ export class SecureStream {
     this.purpose = parts.purpose;
     this.dialled = parts.dialled;
     this.keyIndex = parts.keyIndex;
+    this.keyId = parts.keyId;
     this.invitation = parts.invitation;
     this.firstPayload = parts.firstPayload;
     this.counters = parts.counters;

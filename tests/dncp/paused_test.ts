@@ -167,3 +167,23 @@ Deno.test("pause: it is the last TLV down each stream, and asks no longer than i
   lone.advance(2);
   strictEqual(lone.machine.peers().length, 0);
 });
+
+Deno.test("renew: the other side is asked to wait, and is waited for, and no longer", () => {
+  const lone = new Lone({ profile, endpoints: [dialled()] });
+  lone.machine.publish(0, [text("mine")]);
+  lone.open(1, 9, "x").stream(9, lone.encode.nodeEndpoint(idOf(6), 1));
+  lone.take();
+  lone.machine.renew(lone.now, 9, 5_000);
+  const last = lone.take().flatMap((one) => lone.fields(one)).at(-1);
+  deepStrictEqual(last, { type: TlvType.Pause, limit: 5_000 });
+  lone.machine.streamClosed(lone.now, 9, "its key is no longer in use here");
+  lone.open(1, 10, "x").stream(10, lone.encode.nodeEndpoint(idOf(6), 1));
+  lone.advance(6_000);
+  strictEqual(lone.machine.peers().length, 1, "there is another stream");
+  lone.machine.renew(lone.now, 10, 5_000);
+  lone.machine.streamClosed(lone.now, 10, "its key is no longer in use here");
+  lone.advance(4_999);
+  strictEqual(lone.machine.peers().length, 1);
+  lone.advance(2);
+  strictEqual(lone.machine.peers().length, 0);
+});

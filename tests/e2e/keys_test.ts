@@ -178,7 +178,7 @@ Deno.test("e2e keys: rotation: one node after the other, also one that slept thr
   await until("it goes on", async () => (await slept.values())["a:heard"] === "yes");
   await reload(slept, ["new.key"], [a.address]);
   await reload(a, ["new.key"], []);
-  // Open streams stay; those that are opened now use the new key.
+  // Streams of the old key have made room for others, and nobody has gone.
   strictEqual((await slept.nodes()).length, 2);
   await slept.stop();
   const fresh = await slept.again({ toml: toml(["new.key"], [a.address]) });

@@ -33,6 +33,7 @@ import type { Endpoint, NetworkConfig } from "../config/config.ts";
 import type { NetworkSecrets } from "../keys.ts";
 import { Invites } from "../join/invites.ts";
 import { type JoinOffer, serveJoin } from "../join/streams.ts";
+import { OpenStreams } from "./open_streams.ts";
 import { LeafStreams } from "../leafy/leaf_streams.ts";
 import type {
   CounterGroup,
@@ -49,6 +50,8 @@ const MAX_STREAMS = 1_200;
 const DIAL_TIMEOUT = 4_000;
 /** How long a stop waits for what was written before, in ms. */
 const LAST_WORDS = 500;
+/** Within this a peer whose stream had an old key is back with another one, or gone. In ms. */
+const RENEWAL = 10_000;
 /** Answers to multicast queries are spread over this time, in ms, and no more wait at once. */
 const ANSWER_SPREAD = 20;
 const MOST_ANSWERS = 64;
@@ -70,6 +73,7 @@ export class NativeTransport implements NetworkTransport {
   readonly #network: string;
   readonly #links = new Map<EndpointId, OpenLink>();
   readonly #streams = new Map<StreamId, SecureStream>();
+  readonly #open = new OpenStreams();
   readonly #closing = new Set<Promise<void>>();
   readonly #abort = new AbortController();
   readonly invites: Invites;
@@ -84,7 +88,7 @@ export class NativeTransport implements NetworkTransport {
         timeoutMs: DIAL_TIMEOUT,
         signal: AbortSignal.any([signal, this.#abort.signal]),
         counters: this.streamCounters,
-      }),
+      }).then((stream) => this.#open.add(stream)),
   };
   #keys: readonly NetworkKey[];
   #connect: readonly Endpoint[];
@@ -170,12 +174,12 @@ export class NativeTransport implements NetworkTransport {
     });
   }
 
-  /** Open streams stay, also those with a key that is no longer ours. */
   reload({ connect }: NetworkConfig, { keys }: NetworkSecrets): void {
     this.#keys = keys;
     this.#keyOf.clear();
     this.#sealer.updateKeys(keys);
     this.#listener?.updateKeys(keys);
+    for (const stream of this.#open.without(keys)) void this.#renew(stream);
     const addresses = (list: readonly Endpoint[]) =>
       new Set(list.map(({ host, port }) => formatHostPort(host, port)));
     const before = addresses(this.#connect);
@@ -189,6 +193,19 @@ export class NativeTransport implements NetworkTransport {
         if (!before.has(address)) this.#machine?.connect(now, STREAM_ENDPOINT, address);
       }
     });
+  }
+
+  /**
+   * Ends a stream whose key is not ours any more, or whoever has that key would stay in. Peers that
+   * hold one of our keys open another within a moment, and nobody sees them go.
+   */
+  async #renew(stream: SecureStream): Promise<void> {
+    const [id] = [...this.#streams].find(([, one]) => one === stream) ?? [];
+    if (id !== undefined) {
+      this.#options.feed((now) => this.#machine?.renew(now, id, RENEWAL));
+      await this.#flushed([stream]);
+    }
+    stream.close("its key is no longer in use here");
   }
 
   renamed(id: NodeId): void {
@@ -270,15 +287,15 @@ export class NativeTransport implements NetworkTransport {
   async stop(): Promise<void> {
     this.#abort.abort();
     for (const endpoint of [...this.#links.keys()]) this.#closeSocket(endpoint);
-    await this.#flushed();
+    await this.#flushed([...this.#streams.values()]);
     for (const stream of this.#streams.values()) stream.close("this agent stops");
     this.#streams.clear();
     await Promise.all([this.#listener?.close(), ...this.#closing]);
   }
 
   /** What was said last is on its way; a peer that does not read is not waited for. */
-  async #flushed(): Promise<void> {
-    const busy = [...this.#streams.values()].filter((stream) => stream.buffered > 0);
+  async #flushed(streams: readonly SecureStream[]): Promise<void> {
+    const busy = streams.filter((stream) => stream.buffered > 0);
     if (busy.length === 0) return;
     let timer: ReturnType<typeof setTimeout> | undefined;
     const late = new Promise<void>((resolve) => timer = setTimeout(resolve, LAST_WORDS));
@@ -304,6 +321,7 @@ export class NativeTransport implements NetworkTransport {
       signal: this.#abort.signal,
       counters: this.streamCounters,
     }).then((stream) => {
+      this.#open.add(stream);
       this.#options.problems.clear(this.#dialProblem(address));
       if (stream.keyIndex > 0) this.#rememberKey(address, stream.keyIndex);
       this.#opened(stream, endpoint, address);
@@ -354,6 +372,7 @@ export class NativeTransport implements NetworkTransport {
   }
 
   #taken(stream: SecureStream): void {
+    this.#open.add(stream);
     if (stream.purpose === "leaf") this.#leaves?.serve(stream);
     else if (stream.purpose === "join") serveJoin(stream, this.invites, () => this.#offer());
     else if (stream.purpose === "piot") {
