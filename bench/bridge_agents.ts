@@ -1,11 +1,11 @@
 /**
- * Agents on a bridge, from the bundle and with the config that users have: a key, and nothing else. They find
+ * Agents on a bridge, from the bundle and with the config that users have: a key, and an interface. They find
  * each other by multicast.
  *
  * @module
  */
 import type { Node } from "../tests/netns/harness.ts";
-import type { Bridge } from "./bridge_lab.ts";
+import { type Bridge, INTERFACE } from "./bridge_lab.ts";
 import { type Cluster, type Seen, seenAt, type Start } from "./bridge_cluster.ts";
 import { Agents, type Events, LocalApi, RunningAgent } from "./harness/agents.ts";
 import { CannotMeasure, type Context, sleep } from "./harness/context.ts";
@@ -118,6 +118,8 @@ export class AgentCluster implements Cluster {
     const child = node.spawn(launcher, [
       ...["run", "--name", name, "--key-file", keyFile, "-q"],
       ...["--state-dir", stateDir, "--socket", socket],
+      // "*" leaves virtual cables to those who made them.
+      ...["--interfaces", INTERFACE],
     ], { env: { AGENT_CONFIG: "/dev/null" }, stdin: "null", stdout: "null", stderr: "null" });
     return new RunningAgent(name, socket, stateDir, child);
   }

@@ -10,7 +10,7 @@ import { CannotMeasure, type Context } from "./harness/context.ts";
 /** The n-th computer has n as its last number. */
 const SUBNET = "10.77.0";
 /** The only interface of each besides loopback. */
-const INTERFACE = "veth0";
+export const INTERFACE = "veth0";
 
 /** What an interface has received and sent so far, Ethernet headers included. */
 export interface Traffic {

@@ -1,6 +1,7 @@
 /**
  * How soon a change is seen elsewhere: set at the local API of one agent, read from the event stream
- * of another, beside a bare round trip between two processes.
+ * of another, beside a bare round trip between two processes, and beside a publication that mosquitto
+ * hands on.
  *
  * @module
  */
@@ -8,6 +9,7 @@ import { Agents, type RunningAgent } from "./harness/agents.ts";
 import type { Bench, Context } from "./harness/context.ts";
 import { Echo } from "./harness/echo.ts";
 import { interleave, timed } from "./harness/rounds.ts";
+import { Broker, brokerMissing, MqttClient, type Qos } from "./piot_mqtt.ts";
 
 /** Of a bare message, in bytes. */
 const MESSAGE = 100;
@@ -43,6 +45,10 @@ async function run(context: Context): Promise<void> {
     const [at] = await Promise.all([seen, a.api.set("bench", number, ttl)]);
     return at - start;
   };
+  const missing = brokerMissing();
+  if (missing !== undefined) report.note(`not compared: ${missing}`);
+  const none = () => NaN;
+  const published = (qos: Qos) => missing === undefined ? publishing(context, qos) : none;
   const samples = await interleave(context.choose(300, 60), {
     echo: () => timed(() => echo.roundTrip()),
     api: () => timed(() => a.api.get("/v1/interfaces")),
@@ -52,10 +58,12 @@ async function run(context: Context): Promise<void> {
     ownTtl: seenAt(0, "60s"),
     oneTtl: seenAt(1, "60s"),
     twoTtl: seenAt(2, "60s"),
+    qos0: await published(0),
+    qos1: await published(1),
   }, { pause: () => PAUSE + Math.random() * JITTER });
 
-  const reference = { what: `TCP round trip, ${MESSAGE} bytes`, samples: samples.echo };
-  const row = (what: string, samples: number[], limit?: number) =>
+  const echoed = { what: `TCP round trip, ${MESSAGE} bytes`, samples: samples.echo };
+  const row = (what: string, samples: number[], limit?: number, reference = echoed) =>
     report.measured({
       what,
       unit: "ms",
@@ -71,7 +79,29 @@ async function run(context: Context): Promise<void> {
   row("set --ttl, seen on the same agent", samples.ownTtl);
   row("set --ttl, seen one hop away", samples.oneTtl, LIMIT);
   row("set --ttl, seen two hops away", samples.twoTtl);
+  const besideMqtt = (what: string, ours: number[], qos: Qos, theirs: number[]) => {
+    if (missing !== undefined) return;
+    const reference = { what: `mosquitto, QoS ${qos}: publish to receive`, samples: theirs };
+    row(what, ours, undefined, reference);
+  };
+  besideMqtt("set --ttl, seen one hop away", samples.oneTtl, 0, samples.qos0);
+  besideMqtt("set, seen one hop away", samples.one, 1, samples.qos1);
   await bytesOfOneChange(context, line, seenAt(2, "60s"));
+}
+
+/** Publishes over a broker with `set_tcp_nodelay`; ms until it is received. */
+async function publishing(context: Context, qos: Qos): Promise<() => Promise<number>> {
+  const broker = await Broker.start(context, ["set_tcp_nodelay true"]);
+  const subscriber = await MqttClient.connect(context, broker, "to");
+  await subscriber.subscribe(qos);
+  const publisher = await MqttClient.connect(context, broker, "from");
+  const body = new Uint8Array(MESSAGE).fill(0x55);
+  return () =>
+    timed(async () => {
+      const received = subscriber.gets(subscriber.received + 1);
+      await (qos === 0 ? publisher.send(body) : publisher.publish([body]));
+      await received;
+    });
 }
 
 /** What one change sends between the agents, by their own counters. */

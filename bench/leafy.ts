@@ -5,8 +5,9 @@
  * @module
  */
 import { Agents } from "./harness/agents.ts";
-import { type Bench, CannotMeasure, type Context } from "./harness/context.ts";
-import { interleave, timed } from "./harness/rounds.ts";
+import type { Bench, Context } from "./harness/context.ts";
+import { wholeProcess } from "./harness/program.ts";
+import { interleave } from "./harness/rounds.ts";
 
 /** Times a bare process. */
 const LIMIT = 2;
@@ -27,21 +28,7 @@ async function run(context: Context): Promise<void> {
   const hello = `${agents.folder}/hello.js`;
   Deno.writeTextFileSync(hello, 'console.log("hello");\n');
 
-  const whole = (command: string, args: string[]) => () =>
-    timed(async () => {
-      const { code, stderr } = await new Deno.Command(command, {
-        args,
-        // A config file of this computer's own agent has no say here.
-        env: { AGENT_CONFIG: "/dev/null", DENO_NO_UPDATE_CHECK: "1" },
-        cwd: agents.folder,
-        stdin: "null",
-        stdout: "piped",
-        stderr: "piped",
-      }).output();
-      if (code === 0) return;
-      const said = new TextDecoder().decode(stderr).trim();
-      throw new CannotMeasure(`${args.join(" ")} ended with ${code}: ${said}`);
-    });
+  const whole = (command: string, args: string[]) => () => wholeProcess(command, args);
   const agent = (...args: string[]) => whole(agents.launcher, ["--socket", b.socket, ...args]);
   const remote = ["--from", from, "--key-file", agents.keyFile];
   let value = 0;

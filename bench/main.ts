@@ -21,6 +21,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ bench: Bench }>>> = {
   start: () => import("./start.ts"),
   pack: () => import("./pack.ts"),
   idle: () => import("./idle.ts"),
+  bridge: () => import("./bridge.ts"),
   sim: () => import("./sim.ts"),
   hncp: () => import("./hncp.ts"),
   frames: () => import("./frames.ts"),

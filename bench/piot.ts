@@ -117,7 +117,7 @@ class Brokers {
 
   static async start(context: Context): Promise<Brokers> {
     const pair = async (keeping: typeof KEEPING[keyof typeof KEEPING]): Promise<BrokerPair> => {
-      const broker = await Broker.start(context, keeping);
+      const broker = await Broker.durable(context, keeping);
       const subscriber = await MqttClient.connect(context, broker, "to");
       await subscriber.subscribe();
       const publisher = await MqttClient.connect(context, broker, "from");

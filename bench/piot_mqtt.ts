@@ -1,6 +1,5 @@
 /**
- * mosquitto beside the agents: a broker of our own on loopback, and a small MQTT 3.1.1 client with
- * QoS 1 and a persistent session.
+ * mosquitto beside the agents: a broker of our own on loopback, and a small MQTT 3.1.1 client.
  *
  * @module
  */
@@ -39,34 +38,39 @@ export function brokerMissing(): string | undefined {
   }
 }
 
-/** A running broker with a persistent store. */
+/** A running broker. */
 export class Broker {
-  readonly folder: string;
   readonly port: number;
   readonly #child: Deno.ChildProcess;
 
-  private constructor(folder: string, port: number, child: Deno.ChildProcess) {
-    this.folder = folder;
+  private constructor(port: number, child: Deno.ChildProcess) {
     this.port = port;
     this.#child = child;
   }
 
-  static async start(context: Context, keeping: Keeping): Promise<Broker> {
-    const folder = context.tempDir();
-    const [port] = freePorts(1) as [number];
-    const config = `${folder}/mosquitto.conf`;
-    const lines = [
-      `listener ${port} 127.0.0.1`,
-      "allow_anonymous true",
+  /** With a persistent store. */
+  static async durable(context: Context, keeping: Keeping): Promise<Broker> {
+    return await Broker.start(context, [
       "persistence true",
-      `persistence_location ${folder}/`,
+      `persistence_location ${context.tempDir()}/`,
       // What its defaults would throw away, and delay.
       "max_queued_messages 0",
       "max_inflight_messages 0",
       "set_tcp_nodelay true",
+      ...keeping.lines,
+    ]);
+  }
+
+  /** With its defaults, but for these lines of its config file. */
+  static async start(context: Context, further: readonly string[] = []): Promise<Broker> {
+    const [port] = freePorts(1) as [number];
+    const config = `${context.tempDir()}/mosquitto.conf`;
+    const lines = [
+      `listener ${port} 127.0.0.1`,
+      "allow_anonymous true",
       "user root",
       "log_dest none",
-      ...keeping.lines,
+      ...further,
     ];
     Deno.writeTextFileSync(config, `${lines.join("\n")}\n`);
     const child = context.spawn(PROGRAM, {
@@ -75,7 +79,7 @@ export class Broker {
       stdout: "null",
       stderr: "null",
     });
-    const broker = new Broker(folder, port, child);
+    const broker = new Broker(port, child);
     for (const end = performance.now() + PATIENCE;;) {
       try {
         (await Deno.connect({ hostname: "127.0.0.1", port })).close();
@@ -93,6 +97,9 @@ export class Broker {
 }
 
 const Packet = { Connect: 1, Publish: 3, PubAck: 4, Subscribe: 8, Disconnect: 14 } as const;
+
+/** Quality of service: 0 is not acknowledged, 1 is. */
+export type Qos = 0 | 1;
 
 /** One client with a persistent session. */
 export class MqttClient {
@@ -123,8 +130,9 @@ export class MqttClient {
     return client;
   }
 
-  async subscribe(): Promise<void> {
-    await this.#send(packet(Packet.Subscribe << 4 | 2, [0, 1, ...text(TOPIC), 1]));
+  /** What was published with a higher quality comes with this one. */
+  async subscribe(qos: Qos = 1): Promise<void> {
+    await this.#send(packet(Packet.Subscribe << 4 | 2, [0, 1, ...text(TOPIC), qos]));
     await this.#until(() => this.#counts[9] === 1);
   }
 
@@ -138,7 +146,12 @@ export class MqttClient {
     await this.#until(() => this.received >= count);
   }
 
-  /** Publishes; resolves when the broker has acknowledged all. */
+  /** Publishes with quality 0; resolves when it is sent. */
+  async send(body: Uint8Array): Promise<void> {
+    await this.#send(packet(Packet.Publish << 4, text(TOPIC), body));
+  }
+
+  /** Publishes with quality 1; resolves when the broker has acknowledged all. */
   async publish(bodies: readonly Uint8Array[]): Promise<void> {
     const before = this.#counts[Packet.PubAck] as number;
     const open = (sent: number) => before + sent - (this.#counts[Packet.PubAck] as number);
@@ -217,7 +230,7 @@ export class MqttClient {
       if (!whole || next + length > bytes.length) break;
       const type = (bytes[at] as number) >>> 4;
       this.#counts[type] = (this.#counts[type] as number) + 1;
-      if (type === Packet.Publish) {
+      if (type === Packet.Publish && ((bytes[at] as number) >>> 1 & 3) === 1) {
         const id = next + 2 + ((bytes[next] as number) << 8 | (bytes[next + 1] as number));
         answers.push(Packet.PubAck << 4, 2, bytes[id] as number, bytes[id + 1] as number);
       }

@@ -1,9 +1,11 @@
 /**
- * Programs of others that benches compare with, where they are installed.
+ * Whole processes: those of the agent, and programs of others that benches compare with where they are
+ * installed.
  *
  * @module
  */
-import type { Context } from "./context.ts";
+import { CannotMeasure, type Context } from "./context.ts";
+import { timed } from "./rounds.ts";
 
 /** Where Debian puts programs, also those that are not on every user's path. */
 const FOLDERS = ["/usr/bin", "/usr/sbin", "/bin", "/sbin", "/usr/local/bin"];
@@ -29,4 +31,22 @@ function isFile(path: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** From the start of a process to its end, in ms; with its output read, as a script would. */
+export async function wholeProcess(command: string, args: readonly string[]): Promise<number> {
+  return await timed(async () => {
+    const { code, stderr } = await new Deno.Command(command, {
+      args: [...args],
+      // A config file of this computer's own agent has no say here.
+      env: { AGENT_CONFIG: "/dev/null", DENO_NO_UPDATE_CHECK: "1" },
+      cwd: "/",
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    }).output();
+    if (code === 0) return;
+    const said = new TextDecoder().decode(stderr).trim();
+    throw new CannotMeasure(`${command} ${args.join(" ")} ended with ${code}: ${said}`);
+  });
 }

@@ -1,0 +1,108 @@
+/**
+ * What clusters cost that have nothing to do, and what one change costs on the cables: by the kernel's counters.
+ *
+ * @module
+ */
+import { type Traffic, trafficOf } from "./bridge_lab.ts";
+import type { Cluster } from "./bridge_cluster.ts";
+import { sleep } from "./harness/context.ts";
+import { usageOf } from "./harness/proc.ts";
+
+/** In which a change has gone everywhere, and whatever follows it; in ms. */
+const AFTER = 2_500;
+
+/** What one node of a cluster used: a sample a window, the mean of all nodes. */
+export interface Idle {
+  /** Percent of one core. */
+  readonly cpu: number[];
+  /** Bytes a second on its cable, Ethernet headers included. */
+  readonly sent: number[];
+  readonly received: number[];
+  /** Packets a second that it sent. */
+  readonly packets: number[];
+  /** MB at the end, a value a node. */
+  readonly rss: number[];
+  /** Percent of one core over all windows, of the node that used the most. */
+  readonly busiest: number;
+}
+
+/** One node at a moment. */
+interface Moment extends Traffic {
+  readonly cpuMs: number;
+}
+
+/** Windows of so many seconds, for all clusters at the same time. */
+export async function idleOf(
+  clusters: readonly Cluster[],
+  seconds: number,
+  windows: number,
+): Promise<Map<Cluster, Idle>> {
+  const now = () => clusters.map((cluster) => cluster.pids().map(momentOf));
+  const results = clusters.map((): Omit<Idle, "rss" | "busiest"> => ({
+    cpu: [],
+    sent: [],
+    received: [],
+    packets: [],
+  }));
+  const start = performance.now();
+  const first = now();
+  let [at, last] = [start, first];
+  for (let i = 0; i < windows; i++) {
+    await sleep(seconds * 1_000);
+    const [then, next] = [performance.now(), now()];
+    const took = then - at;
+    for (const [c, nodes] of next.entries()) {
+      const rate = (of: (moment: Moment) => number) =>
+        mean(nodes.map((node, n) => of(node) - of(last[c]![n]!))) / took;
+      results[c]!.cpu.push(100 * rate(({ cpuMs }) => cpuMs));
+      results[c]!.sent.push(1_000 * rate(({ bytesOut }) => bytesOut));
+      results[c]!.received.push(1_000 * rate(({ bytesIn }) => bytesIn));
+      results[c]!.packets.push(1_000 * rate(({ packetsOut }) => packetsOut));
+    }
+    [at, last] = [then, next];
+  }
+  return new Map(clusters.map((cluster, c) => {
+    const used = last[c]!.map(({ cpuMs }, n) => cpuMs - first[c]![n]!.cpuMs);
+    const rss = cluster.pids().map((pid) => usageOf(pid).rssMb);
+    return [cluster, { ...results[c]!, rss, busiest: 100 * Math.max(...used) / (at - start) }];
+  }));
+}
+
+/** What one change made all nodes send, beyond what they send when they are idle. */
+export async function bytesOfChanges(
+  clusters: readonly Cluster[],
+  idle: ReadonlyMap<Cluster, Idle>,
+  rounds: number,
+): Promise<Map<Cluster, { bytes: number; packets: number }>> {
+  const now = () => clusters.map((cluster) => cluster.pids().map(trafficOf));
+  const before = now();
+  const start = performance.now();
+  for (let i = 0; i < rounds; i++) {
+    await Promise.all([sleep(AFTER), ...clusters.map((cluster) => cluster.change())]);
+  }
+  const seconds = (performance.now() - start) / 1_000;
+  const after = now();
+  return new Map(clusters.map((cluster, c) => {
+    const one = (of: (traffic: Traffic) => number, idleRate: readonly number[]) => {
+      const all = after[c]!.map((node, n) => of(node) - of(before[c]![n]!));
+      return (sum(all) - mean(idleRate) * cluster.size * seconds) / rounds;
+    };
+    const { sent, packets } = idle.get(cluster) as Idle;
+    return [cluster, {
+      bytes: one(({ bytesOut }) => bytesOut, sent),
+      packets: one(({ packetsOut }) => packetsOut, packets),
+    }];
+  }));
+}
+
+function momentOf(pid: number): Moment {
+  return { ...trafficOf(pid), cpuMs: usageOf(pid).cpuMs };
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}
+
+function mean(values: readonly number[]): number {
+  return sum(values) / values.length;
+}
