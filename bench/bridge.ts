@@ -15,7 +15,7 @@ import { summarise } from "./harness/stats.ts";
 
 const SIZES = [5, 20] as const;
 /** Both collect changes for a while, which the next one is not to meet; in ms. */
-const PAUSE = 200;
+const PAUSE = 100;
 
 export const bench: Bench = {
   name: "bridge",
@@ -103,7 +103,7 @@ async function changes(context: Context, { size, agents, serf }: Pair): Promise<
     into.push(one);
     return one.all;
   };
-  const rounds = context.choose(60, size > 5 ? 12 : 20);
+  const rounds = context.choose(60, size > 5 ? 8 : 12);
   await interleave(rounds, {
     api: kept(seen.api, () => agents.changeByApi()),
     cli: kept(seen.cli, () => agents.change()),

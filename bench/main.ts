@@ -17,6 +17,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ bench: Bench }>>> = {
   lsoe: () => import("./lsoe.ts"),
   lsoe_checksum: () => import("./lsoe_checksum.ts"),
   leafy: () => import("./leafy.ts"),
+  oneshot: () => import("./oneshot.ts"),
   hop: () => import("./hop.ts"),
   start: () => import("./start.ts"),
   pack: () => import("./pack.ts"),

@@ -34,12 +34,16 @@ function isFile(path: string): boolean {
 }
 
 /** From the start of a process to its end, in ms; with its output read, as a script would. */
-export async function wholeProcess(command: string, args: readonly string[]): Promise<number> {
+export async function wholeProcess(
+  command: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<number> {
   return await timed(async () => {
     const { code, stderr } = await new Deno.Command(command, {
       args: [...args],
       // A config file of this computer's own agent has no say here.
-      env: { AGENT_CONFIG: "/dev/null", DENO_NO_UPDATE_CHECK: "1" },
+      env: { AGENT_CONFIG: "/dev/null", DENO_NO_UPDATE_CHECK: "1", ...env },
       cwd: "/",
       stdin: "null",
       stdout: "piped",
