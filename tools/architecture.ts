@@ -86,7 +86,7 @@ export function violations(files: ReadonlyMap<string, string>): Violation[] {
     if (floor === undefined) {
       report(
         1,
-        `${room} has no floor; give it one in docs/architecture.md and tools/architecture.ts`,
+        `${room} has no floor; give it one in tools/architecture.ts, and a place in tools/picture.ts`,
       );
       continue;
     }

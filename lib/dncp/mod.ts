@@ -1,6 +1,7 @@
 /**
  * Floor 2: the Distributed Node Consensus Protocol (RFC 7787) as one machine without I/O, and its
- * two profiles. What differs from the RFC, and why, stands in `docs/dncp.md`.
+ * two profiles. What differs from the RFC, and why, stands in `docs/dncp.md`, its bytes in
+ * `docs/wire.md`.
  *
  * @module
  */

@@ -18,7 +18,7 @@ export interface Profile {
   readonly hashBytes: number;
   /** H(x), whole. */
   readonly hash: CHash;
-  /** How the network state hash is made of the nodes' sequence numbers and hashes: `docs/dncp.md`. */
+  /** How the network state hash is made of the nodes' sequence numbers and hashes: `docs/wire.md`. */
   readonly networkHash: "flat" | "tree";
   readonly tlv: TlvFormat;
   /** Imin, Imax and k of Trickle (RFC 6206, RFC 7787 §4.3). */

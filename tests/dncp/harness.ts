@@ -214,7 +214,7 @@ export function hashOfData(profile: Profile, data: Uint8Array): Uint8Array {
   return profile.hash(data).slice(0, profile.hashBytes);
 }
 
-/** The network state hash as RFC 7787 §4.1 writes it down, or its tree form of `docs/dncp.md`. */
+/** The network state hash as RFC 7787 §4.1 writes it down, or its tree form of `docs/wire.md`. */
 export function slowNetworkHash(
   profile: Profile,
   nodes: Iterable<{ id: NodeId; seqno: number; hash: Uint8Array }>,

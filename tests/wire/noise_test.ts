@@ -9,7 +9,6 @@ import {
 import fc from "fast-check";
 import {
   CipherState,
-  deriveX25519,
   type Dh,
   fromHex,
   HANDSHAKE_OVERHEAD,
@@ -21,6 +20,7 @@ import {
   webCryptoDh,
   WireError,
 } from "../../lib/wire/mod.ts";
+import { fixedDh } from "./fixed_dh.ts";
 import { readVectors } from "./vectors.ts";
 
 interface NoiseVector {
@@ -37,21 +37,6 @@ interface NoiseVector {
 const psk = new Uint8Array(32).fill(3);
 const prologue = new TextEncoder().encode("prologue");
 const none = new Uint8Array(0);
-
-/** X25519 with one private key, given as 32 bytes. */
-function fixedDh(secret: Uint8Array): Dh {
-  return {
-    async generate() {
-      // PKCS #8 around the bytes (RFC 8410 §7).
-      const pkcs8 = fromHex(`302e020100300506032b656e04220420${toHex(secret)}`);
-      const key = await crypto.subtle.importKey("pkcs8", pkcs8, "X25519", false, ["deriveBits"]);
-      const basePoint = new Uint8Array(32);
-      basePoint[0] = 9;
-      const publicKey = await deriveX25519(key, basePoint);
-      return { publicKey, agree: (theirs) => deriveX25519(key, theirs) };
-    },
-  };
-}
 
 async function handshake(
   initiator: NoiseHandshake,
