@@ -30,6 +30,11 @@ export interface PiotOptions {
    * are is not believed elsewhere. Default: always.
    */
   readonly permits?: (peer: Id, sealed: boolean) => boolean;
+  /**
+   * Why requests of peers are refused that come over a connection, `sealed` or not; `undefined`: they
+   * are not. Default: never.
+   */
+  readonly refusesRequests?: (sealed: boolean) => string | undefined;
 }
 
 /** The inside of a node. */

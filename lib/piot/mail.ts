@@ -160,6 +160,9 @@ export class Mail {
       const { id, body } = message;
       const { handle, peer = "" } = link;
       link.inbox.note(message, ordered);
+      const no = header.kind === MessageKind.Request &&
+        options.refusesRequests?.(link.session?.sealed ?? false);
+      if (no) return no;
       const whole = { link: handle, peer, id, header, body, received: wall };
       return hooks.accepted(now, whole);
     }

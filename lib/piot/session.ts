@@ -49,6 +49,8 @@ export class Session implements Rival {
   readonly role: "client" | "server";
   /** Where the connection goes to or comes from, for people. */
   readonly remote: string;
+  /** See `PiotOptions.permits`. */
+  readonly sealed: boolean;
   readonly #host: SessionHost;
   readonly #cutter: StreamCutter;
   readonly #handshake: Handshake;
@@ -75,6 +77,7 @@ export class Session implements Rival {
     this.connection = connection;
     this.role = role;
     this.remote = remote;
+    this.sealed = sealed;
     this.#lastHeard = now;
     this.#lastUsed = now;
     const { maxFrame } = host.config;

@@ -297,6 +297,7 @@ export class PiotRun implements MailboxHost, TasksHost {
       wall: () => clock.wall(),
       hooks: this.actions,
       permits: (peer, sealed) => sealed || !this.#isSealed(peer),
+      refusesRequests: (sealed) => sealed ? undefined : this.#distrust(),
       output: {
         dial: (connection, address) => connections.dial(connection, address),
         write: (connection, bytes) => connections.write(connection, bytes),
@@ -349,6 +350,14 @@ export class PiotRun implements MailboxHost, TasksHost {
   #isSealed(peer: Id): boolean {
     if (this.directory.isSealed(peer)) return true;
     return this.machine.find({ peer })?.addresses.some((one) => one.startsWith("@")) ?? false;
+  }
+
+  /** Why nobody on a plain link may have this node do anything; `undefined` where they may. */
+  #distrust(): string | undefined {
+    const { key, policy } = this.#config;
+    return key !== undefined || policy !== "accept"
+      ? undefined
+      : 'calls over plain links need key_file in [piot] on both sides, or policy = "ask" here';
   }
 
   /** A node appeared in a network, or is found elsewhere. */
