@@ -77,9 +77,12 @@ export class Sealer {
     this.#sender = sender;
   }
 
-  /** The next block. */
-  seal(payload: Uint8Array): Uint8Array {
-    const [key] = this.#keys;
+  /**
+   * The next block. `keyIndex`: sealed with that one of the keys, for somebody who may not have the
+   * first; with the first where there is no such key any more.
+   */
+  seal(payload: Uint8Array, keyIndex = 0): Uint8Array {
+    const key = this.#keys[keyIndex] ?? this.#keys[0];
     if (!key) throw new RangeError("no key to seal with");
     const { context, epoch, randomBytes } = this.#options;
     const origin = { sender: this.#sender, epoch, counter: ++this.#counter };
@@ -183,9 +186,13 @@ export class SealedMulticast {
     this.#link.send(this.#sealer.seal(payload));
   }
 
-  /** Seals and sends to one address, as `onPayload` gives them. */
-  sendTo(address: string, payload: Uint8Array, port?: number): void {
-    this.#link.sendTo(address, this.#sealer.seal(payload), port);
+  /** Seals and sends to one address; it and `keyIndex` are as `onPayload` gives them. */
+  sendTo(
+    address: string,
+    payload: Uint8Array,
+    { port, keyIndex }: { port?: number; keyIndex?: number } = {},
+  ): void {
+    this.#link.sendTo(address, this.#sealer.seal(payload, keyIndex), port);
   }
 
   close(): Promise<void> {

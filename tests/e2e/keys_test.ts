@@ -70,6 +70,23 @@ Deno.test("e2e keys: on one link, who has another key is named, not met with sil
   match(complaints[0]!, /^127\.0\.0\.1 answers, but with another key \(theirs /);
 });
 
+Deno.test("e2e keys: while keys are replaced, guests are answered whichever one they hold", async () => {
+  await using place = new Place();
+  place.makeKey("new.key");
+  const port = freePort("udp");
+  const toml = (keys: string[]) =>
+    `[[network]]\nkeys = ${JSON.stringify(keys)}\ninterfaces = ["lo"]\n` +
+    `listen = "127.0.0.1:0"\nport = ${port}\n`;
+  await place.agent("a", { toml: toml(["new.key", "home.key"]) });
+  for (const key of ["home.key", "new.key"]) {
+    Deno.writeTextFileSync(`${place.dir}/guest.toml`, toml([key]));
+    const { code, stderr } = await place.run(
+      ...["--config", `${place.dir}/guest.toml`, "--leafy", "publish", "x=1", "--ttl", "5s"],
+    );
+    strictEqual(code, 0, stderr);
+  }
+});
+
 Deno.test("e2e keys: two agents with different keys: a problem line with the address, logged once", async () => {
   await using place = new Place();
   const other = place.makeKey("other.key");

@@ -88,6 +88,21 @@ Deno.test("sealed: what one says the other hears, and oneself does not", () => {
   deepStrictEqual(a.sealer.counters, { opened: 1, wrongKey: 0, damaged: 0, replayed: 0, own: 1 });
 });
 
+Deno.test("sealed: while keys are replaced, an answer goes out under the key of the question", () => {
+  const wire = new Wire();
+  const both = new Node(wire, A, { keys: [key(2), key(1)] });
+  const old = new Node(wire, B);
+  old.net.send(bytes("who is there?"));
+  deepStrictEqual(both.heard, ["bb 1 who is there?"]);
+  both.net.sendTo("fe80::1", bytes("not for you"));
+  both.net.sendTo("fe80::1", bytes("me"), { port: 7, keyIndex: 1 });
+  deepStrictEqual(old.heard, ["aa 0 me"]);
+  // The key has gone meanwhile: better an answer under another one than none.
+  both.sealer.updateKeys([key(2)]);
+  both.net.sendTo("fe80::1", bytes("late"), { keyIndex: 1 });
+  strictEqual(old.strangers.length, 2);
+});
+
 Deno.test("sealed: another key is told, with the id that its holder would see", () => {
   const wire = new Wire();
   const a = new Node(wire, A);

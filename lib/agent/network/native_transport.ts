@@ -247,7 +247,9 @@ export class NativeTransport implements NetworkTransport {
       onPayload: (payload, from, { keyIndex }) => {
         const question = decodeDiscovery(payload);
         if (question) {
-          if (question.type === "query") this.#answerLater(endpoint, from, question.port);
+          if (question.type === "query") {
+            this.#answerLater(endpoint, from, { port: question.port, keyIndex });
+          }
           return;
         }
         const foreignKey = keyIndex > 0;
@@ -347,14 +349,21 @@ export class NativeTransport implements NetworkTransport {
     open?.close(reason);
   }
 
-  /** After a random moment, so that not all nodes of a link answer at once. */
-  #answerLater(endpoint: EndpointId, from: Address, port: number): void {
+  /**
+   * After a random moment, so that not all nodes of a link answer at once; and with the key of the
+   * question, because who asks has perhaps no other one.
+   */
+  #answerLater(
+    endpoint: EndpointId,
+    from: Address,
+    how: { port: number; keyIndex: number },
+  ): void {
     if (this.#streamPort === 0 || this.#answers >= MOST_ANSWERS) return;
     this.#answers++;
     setTimeout(() => {
       this.#answers--;
       const here = encodeDiscovery({ type: "here", port: this.#streamPort });
-      this.#links.get(endpoint)?.multicast.sendTo(from, here, port);
+      this.#links.get(endpoint)?.multicast.sendTo(from, here, how);
     }, Math.random() * ANSWER_SPREAD);
   }
 
