@@ -14,7 +14,7 @@ import { SKIP_LOG } from "../tests/skip.ts";
 import { parseJunit, type TestCase, withoutSteps } from "./junit.ts";
 
 /** Tests that start processes or make network interfaces. They run one file after the other. */
-const SYSTEM_TESTS = ["tests/e2e/", "tests/netns/", "tests/tools/"];
+const SYSTEM_TESTS = ["tests/chaos/", "tests/e2e/", "tests/netns/", "tests/tools/"];
 /**
  * Simulations of whole networks: minutes of pure computation under virtual time. They run beside the
  * system tests, which mostly wait, and at the lowest priority, so that they take only what is left.
