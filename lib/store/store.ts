@@ -82,12 +82,18 @@ export class Store {
     );
   }
 
-  /** Counts a start: one more than what it returned last, 1 the first time. One write. */
-  epoch(network: string): number {
+  /**
+   * Counts a start: more than what it returned last, at least `atLeast`, 1 the first time. One write.
+   *
+   * With the time for `atLeast`, a start from an old copy of the file is still above those that were
+   * counted since the copy was made; what others know of this node would refuse it otherwise.
+   */
+  epoch(network: string, atLeast = 1): number {
     const row = this.#row(
-      `INSERT INTO network (name, epoch) VALUES (?, 1)
-       ON CONFLICT (name) DO UPDATE SET epoch = epoch + 1 RETURNING epoch`,
+      `INSERT INTO network (name, epoch) VALUES (?1, max(1, ?2))
+       ON CONFLICT (name) DO UPDATE SET epoch = max(epoch + 1, ?2) RETURNING epoch`,
       network,
+      atLeast,
     );
     return row?.epoch as number;
   }

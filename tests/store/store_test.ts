@@ -64,6 +64,10 @@ Deno.test("store: node id, epoch and sequence survive, for each network by itsel
     strictEqual(store.nodeId("home"), "0011223344556677");
     strictEqual(store.nodeId("lab"), undefined);
     strictEqual(store.epoch("home"), 3);
+    // A start from an old copy of the file, when the clock tells how late it is; and one without.
+    strictEqual(store.epoch("home", 1_795_251_600), 1_795_251_600);
+    strictEqual(store.epoch("home", 1_700_000_000), 1_795_251_601);
+    strictEqual(store.epoch("attic", 1_700_000_000), 1_700_000_000);
     strictEqual(store.sequenceFloor("home"), 4_000_000_000);
     strictEqual(store.sequenceFloor("lab"), undefined);
     store.setNodeId("home", "8899aabbccddeeff");

@@ -118,7 +118,7 @@ export class Network {
       config,
       secrets,
       nodeId,
-      epoch: () => store.epoch(config.name),
+      epoch: () => store.epoch(config.name, Math.floor(clock.wall() / 1_000)),
       clock,
       scheduler,
       feed: this.#feed,
