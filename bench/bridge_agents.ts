@@ -68,6 +68,15 @@ export class AgentCluster implements Cluster {
     return await this.#changed((agent, value) => agent.api.set("bench", value));
   }
 
+  get running(): readonly RunningAgent[] {
+    return this.#running;
+  }
+
+  /** The program `agent`. */
+  get launcher(): string {
+    return this.#agents.launcher;
+  }
+
   pids(): number[] {
     return this.#running.map(({ pid }) => pid);
   }

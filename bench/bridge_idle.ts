@@ -27,8 +27,28 @@ export interface Idle {
 }
 
 /** One node at a moment. */
-interface Moment extends Traffic {
+export interface Sample extends Traffic {
   readonly cpuMs: number;
+}
+
+/** What a node counted up in a second: the mean of all nodes. */
+export function rateOf(
+  before: readonly Sample[],
+  after: readonly Sample[],
+  seconds: number,
+  of: (sample: Sample) => number,
+): number {
+  return mean(after.map((sample, n) => of(sample) - of(before[n] as Sample))) / seconds;
+}
+
+/** What one of `changes` made all nodes send: `sent` by each, less what each sends a second when idle. */
+export function surplus(
+  sent: readonly number[],
+  idlePerSecond: number,
+  seconds: number,
+  changes: number,
+): number {
+  return (sum(sent) - idlePerSecond * sent.length * seconds) / changes;
 }
 
 /** Windows of so many seconds, for all clusters at the same time. */
@@ -37,7 +57,7 @@ export async function idleOf(
   seconds: number,
   windows: number,
 ): Promise<Map<Cluster, Idle>> {
-  const now = () => clusters.map((cluster) => cluster.pids().map(momentOf));
+  const now = () => clusters.map((cluster) => cluster.pids().map(sampleOf));
   const results = clusters.map((): Omit<Idle, "rss" | "busiest"> => ({
     cpu: [],
     sent: [],
@@ -50,14 +70,13 @@ export async function idleOf(
   for (let i = 0; i < windows; i++) {
     await sleep(seconds * 1_000);
     const [then, next] = [performance.now(), now()];
-    const took = then - at;
+    const took = (then - at) / 1_000;
     for (const [c, nodes] of next.entries()) {
-      const rate = (of: (moment: Moment) => number) =>
-        mean(nodes.map((node, n) => of(node) - of(last[c]![n]!))) / took;
-      results[c]!.cpu.push(100 * rate(({ cpuMs }) => cpuMs));
-      results[c]!.sent.push(1_000 * rate(({ bytesOut }) => bytesOut));
-      results[c]!.received.push(1_000 * rate(({ bytesIn }) => bytesIn));
-      results[c]!.packets.push(1_000 * rate(({ packetsOut }) => packetsOut));
+      const rate = (of: (sample: Sample) => number) => rateOf(last[c]!, nodes, took, of);
+      results[c]!.cpu.push(rate(({ cpuMs }) => cpuMs) / 10);
+      results[c]!.sent.push(rate(({ bytesOut }) => bytesOut));
+      results[c]!.received.push(rate(({ bytesIn }) => bytesIn));
+      results[c]!.packets.push(rate(({ packetsOut }) => packetsOut));
     }
     [at, last] = [then, next];
   }
@@ -85,7 +104,7 @@ export async function bytesOfChanges(
   return new Map(clusters.map((cluster, c) => {
     const one = (of: (traffic: Traffic) => number, idleRate: readonly number[]) => {
       const all = after[c]!.map((node, n) => of(node) - of(before[c]![n]!));
-      return (sum(all) - mean(idleRate) * cluster.size * seconds) / rounds;
+      return surplus(all, mean(idleRate), seconds, rounds);
     };
     const { sent, packets } = idle.get(cluster) as Idle;
     return [cluster, {
@@ -95,7 +114,7 @@ export async function bytesOfChanges(
   }));
 }
 
-function momentOf(pid: number): Moment {
+function sampleOf(pid: number): Sample {
   return { ...trafficOf(pid), cpuMs: usageOf(pid).cpuMs };
 }
 
