@@ -3,11 +3,13 @@
  *
  * @module
  */
+import { releaseFreeMemory } from "../../ffi/memory.ts";
 import { monotonicMicros } from "../../ffi/monotonic.ts";
 import { ExitCode, messageOf, monotonicClock } from "../core/mod.ts";
 import { Agent } from "./agent.ts";
 import type { RunOptions } from "./config/config.ts";
 import { Log, stderrSink } from "./log.ts";
+import { MemoryKeeper } from "./memory.ts";
 import { Restart } from "./restart.ts";
 import { Systemd } from "./systemd.ts";
 import { VERSION } from "./version.ts";
@@ -33,12 +35,14 @@ export async function runAgent(options: RunOptions): Promise<number> {
     restart: (how) => restart.ask(how),
     args,
   });
+  options.onReady?.();
   const systemd = Systemd.connect(
     Deno.env,
     monotonicClock.now(),
     (error) => agent.problems.note("systemd", `systemd cannot be told: ${messageOf(error)}`),
   );
   agent.scheduler.add(systemd);
+  agent.scheduler.add(new MemoryKeeper(monotonicClock.now(), releaseFreeMemory));
   const status = `${config.agent.name} runs`;
   options.onReload((load) => {
     systemd.reloading(monotonicMicros());

@@ -269,3 +269,54 @@ Deno.test("upgrade: a stop that was announced is one for a restart", async () =>
   strictEqual((await again.stop()).code, 0);
   await watch.saw("it left", ({ node, event }) => node === "a" && event === "lost");
 });
+
+/** Upgrades `a` to `file`, and kills the upgrade once the agent is about to be the new one. */
+async function killedUpgrade({ a }: Scene, file: string): Promise<void> {
+  const before = a.logged(/starts anew/).length;
+  const upgrade = a.start("upgrade", file);
+  await until("it starts anew", () => a.logged(/starts anew/).length > before, () => a.stderr);
+  upgrade.kill("SIGKILL");
+  await upgrade.exited;
+}
+
+Deno.test("upgrade: where it was killed, a version that cannot start gives way by itself", async () => {
+  await using place = new Place();
+  const all = await scene(place);
+  const { installed, a, b } = all;
+  const old = bytes(installed);
+  const [id, pid] = [(await a.status()).id, a.child.pid];
+  await using watch = await Watch.on(b);
+  // Late enough for the upgrade to be dead by then.
+  const slow = "await new Promise((resolve) => setTimeout(resolve, 1_500));";
+  const refuses = "Deno.mkdirSync = () => { throw new Error('broken'); };";
+  const bad = build(
+    place,
+    "refuses",
+    "0.2.0",
+    `if (Deno.args.includes("run")) { ${slow}${refuses} }`,
+  );
+  await killedUpgrade(all, bad);
+  await until("the old one is back", async () => {
+    return await view(a).then(({ version, ready }) => version === "0.1.0" && ready, () => false) &&
+      a.logged(/does not start .*broken.*the version of before takes over/).length === 1;
+  }, () => a.stderr);
+  deepStrictEqual([(await view(a)).pid, (await a.status()).id], [pid, id]);
+  strictEqual(bytes(installed), old);
+  deepStrictEqual(leftovers(installed), ["agent"]);
+
+  // One that crashes is started again by whoever looks after it.
+  const crash = build(
+    place,
+    "crash",
+    "0.3.0",
+    `if (Deno.args.includes("run")) { ${slow} Deno.mkdirSync = () => Deno.exit(9); }`,
+  );
+  await killedUpgrade(all, crash);
+  strictEqual((await a.child.exited).code, 9);
+  const again = await a.again();
+  strictEqual((await view(again)).version, "0.1.0");
+  strictEqual(bytes(installed), old);
+  deepStrictEqual(leftovers(installed), ["agent"]);
+  await until("it is heard", async () => (await b.nodes()).length === 3);
+  deepStrictEqual(watch.events.filter(({ event }) => event === "lost"), []);
+});

@@ -116,6 +116,8 @@ export interface RunOptions {
   readonly stop: AbortSignal;
   /** What a restart calls the program with. Default: what this process was called with. */
   readonly args?: readonly string[];
+  /** Called once it takes part in all its networks. */
+  readonly onReady?: () => void;
   /** Calls back after each SIGHUP with what reads the config anew, and throws where it is wrong. */
   onReload(listener: (load: () => Config) => void): void;
 }

@@ -7,6 +7,7 @@
 import { sha256 } from "@noble/hashes/sha2.js";
 import { AgentError, ExitCode, messageOf } from "../../core/errors.ts";
 import { syncFolder } from "../durable.ts";
+import { endTrial, markTrial, onTrial } from "./trial.ts";
 
 const CHUNK = 1 << 20;
 /** The first start of a packed file unpacks its runtime, from a slow SD card to the same. In ms. */
@@ -101,9 +102,27 @@ export class Installation implements Disposable {
     }
   }
 
-  /** The staged file takes the place, in one step; the old one stays as {@linkcode previous}. */
-  swap(): void {
-    this.#keepPrevious();
+  get hasPrevious(): boolean {
+    try {
+      return Deno.statSync(this.previous).isFile;
+    } catch {
+      return false;
+    }
+  }
+
+  /** The version that is in the place, if no start of it is known to have come to anything. */
+  get onTrial(): string | undefined {
+    return onTrial(this.path);
+  }
+
+  /**
+   * The staged file takes the place, in one step; the old one stays as {@linkcode previous}, unless
+   * it is to be forgotten. `version`: of the new one, which is then on trial.
+   */
+  swap({ version, forget = false }: { version?: string | undefined; forget?: boolean } = {}): void {
+    if (!forget) this.#keepPrevious();
+    if (version === undefined) endTrial(this.path);
+    else markTrial(this.path, version);
     Deno.renameSync(this.staged, this.path);
     syncFolder(this.#folder);
   }
@@ -111,7 +130,13 @@ export class Installation implements Disposable {
   /** The file of before takes its place again, in one step. */
   swapBack(): void {
     Deno.renameSync(this.previous, this.path);
+    endTrial(this.path);
     syncFolder(this.#folder);
+  }
+
+  /** The new file has proved itself. */
+  keep(): void {
+    endTrial(this.path);
   }
 
   [Symbol.dispose](): void {

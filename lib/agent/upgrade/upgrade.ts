@@ -87,7 +87,12 @@ export async function upgrade(options: UpgradeOptions): Promise<Upgraded> {
     // From here on the work is brought to its end, also where the terminal goes away.
     using _ = ignoreSignals();
     onStep("swap");
-    place.swap();
+    // What never ran is nothing to go back to; then what was kept before it is.
+    const unproven = old !== undefined && place.onTrial === old.version && place.hasPrevious;
+    place.swap({
+      version: starter && fresh.version,
+      forget: unproven && running?.version !== old.version,
+    });
     if (!agent || !running || !starter) {
       return { ...result, previous: place.previous, restarted: undefined };
     }
@@ -145,7 +150,7 @@ async function startNew(trial: Trial): Promise<void> {
     await starter.restart();
     onStep("wait");
     const view = await waitReady(agent, boot, timeoutMs, () => starter.failed());
-    if (view.version === fresh.version) return;
+    if (view.version === fresh.version) return place.keep();
     why = `what runs is version ${view.version}`;
   } catch (error) {
     why = messageOf(error);

@@ -4,6 +4,7 @@ import "../fail.ts";
 import { selfFile } from "../../agent/self.ts";
 import { type AgentLink, upgrade, type Upgraded } from "../../agent/upgrade/upgrade.ts";
 import { realPath } from "../../agent/upgrade/file.ts";
+import { onTrial } from "../../agent/upgrade/trial.ts";
 import { parseDuration } from "../../core/duration.ts";
 import { AgentError, ExitCode } from "../../core/errors.ts";
 import type { ProgramView } from "../../http/program_api.ts";
@@ -21,14 +22,15 @@ export async function run(call: Call): Promise<number> {
   if (timeoutMs <= 0) throw usage("--timeout must be longer than nothing");
   const link = linkTo(await localClient(call.globals, PATIENCE));
   const running = await link.program().catch(orNone);
-  const target = flagText(call, "install-path") ?? running?.file ?? selfFile();
+  const target = flagText(call, "install-path") ?? installed(running?.file) ?? selfFile();
   if (target === undefined) {
     throw usage(
       "this agent runs from a checkout or a bundle, which is upgraded by git or by building it; " +
         "for an installed file: --install-path FILE",
     );
   }
-  const same = running?.file !== undefined && realPath(running.file) === realPath(target);
+  const runs = installed(running?.file);
+  const same = runs !== undefined && realPath(runs) === realPath(target);
   const result = await upgrade({
     file: call.positionals[0] as string,
     target,
@@ -45,6 +47,12 @@ export async function run(call: Call): Promise<number> {
     );
   }
   return ExitCode.Done;
+}
+
+/** Where the file belongs that an agent runs from, also where a trial was given up (`trial.ts`). */
+function installed(file: string | undefined): string | undefined {
+  const place = file?.endsWith(".previous") ? file.slice(0, -".previous".length) : undefined;
+  return place !== undefined && onTrial(place) !== undefined ? place : file;
 }
 
 function line(result: Upgraded, running: ProgramView | undefined): string {

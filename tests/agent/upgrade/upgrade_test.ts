@@ -7,6 +7,7 @@ import {
   readHandover,
   removeHandover,
 } from "../../../lib/agent/upgrade/handover.ts";
+import { onTrial } from "../../../lib/agent/upgrade/trial.ts";
 import { skipReason } from "../../skip.ts";
 import type { HostOrder } from "./host.ts";
 
@@ -74,11 +75,14 @@ Deno.test("upgrade: a power cut at any step leaves a program that runs, and the 
     strictEqual(cut.signal, "SIGKILL", `${step}: ${cut.stderr}`);
     const swapped = step === "restart" || step === "wait";
     strictEqual(await versionOf(bench.target), swapped ? "2.0.0" : "1.0.0", step);
+    strictEqual(onTrial(bench.target), swapped ? "2.0.0" : undefined, step);
     const third = program(`${bench.dir}/third`, "3.0.0");
     const next = await bench.run({ file: third, bootFile, unit: "agent.service" }, systemctl.env);
     strictEqual(next.code, 0, `${step}: ${next.stderr}`);
     strictEqual(await versionOf(bench.target), "3.0.0");
     deepStrictEqual(bench.files, ["agent", "agent.previous"], step);
+    // One that was put there and never ran is nothing to go back to.
+    if (step === "restart") strictEqual(await versionOf(`${bench.target}.previous`), "1.0.0");
   }
 });
 
