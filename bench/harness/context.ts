@@ -5,14 +5,28 @@
  * @module
  */
 import type { Report } from "./report.ts";
+import type { Result } from "./result.ts";
 
 /** A bench: one file of this folder. */
 export interface Bench {
   readonly name: string;
   /** One line: what it measures. */
   readonly title: string;
+  /** How it measures, what its figures mean and what they fall short of: Markdown, for the page. */
+  readonly about?: string;
+  /** Drawings of what it measured, for the page. */
+  pictures?(result: Result): Picture[];
   /** @throws {CannotMeasure} where something that it needs is not there. */
   run(context: Context): Promise<void>;
+}
+
+/** A drawing in `docs/performance/`. */
+export interface Picture {
+  /** `scale.svg`. */
+  readonly file: string;
+  /** What is to be seen, for who cannot see it. */
+  readonly alt: string;
+  readonly svg: string;
 }
 
 /** The bench cannot run here; the message says why. */

@@ -7,21 +7,46 @@ import { sha256 } from "@noble/hashes/sha2.js";
 import { parseFields } from "./proc.ts";
 import { perCall } from "./rounds.ts";
 
-/** One line: processor, cores, kernel, runtime, load, and how fast it hashes at this moment. */
-export function describeMachine(): string {
+/** The computer, and how it is at this moment. */
+export interface Machine {
+  readonly processor: string;
+  readonly cores: number;
+  /** 10^9 bytes; absent where the system does not tell. */
+  readonly memoryGb?: number;
+  readonly system: string;
+  readonly runtime: string;
+  /** Of SHA-256 in this process, in 10^6 bytes a second: how fast the processor is just now. */
+  readonly hashMbPerSecond: number;
+}
+
+export function machine(): Machine {
   const cpuinfo = readOr("/proc/cpuinfo", "");
-  const model = /^model name\s*:\s*(.+)$/m.exec(cpuinfo)?.[1] ?? Deno.build.arch;
-  const load = Deno.loadavg()[0] as number;
   const memory = parseFields(readOr("/proc/meminfo", "")).get("MemTotal");
+  return {
+    processor: /^model name\s*:\s*(.+)$/m.exec(cpuinfo)?.[1] ?? Deno.build.arch,
+    cores: navigator.hardwareConcurrency,
+    ...(memory !== undefined && { memoryGb: Math.round(memory / 1e6) }),
+    system: `${Deno.build.os} ${Deno.osRelease()} ${Deno.build.arch}`,
+    runtime: `Deno ${Deno.version.deno}`,
+    hashMbPerSecond: Math.round(hashSpeed()),
+  };
+}
+
+/** One line: processor, cores, memory, kernel, runtime, and how fast it hashes. */
+export function describe(machine: Machine): string {
+  const { processor, cores, memoryGb, system, runtime, hashMbPerSecond } = machine;
   return [
-    `${model}, ${navigator.hardwareConcurrency} cores`,
-    ...(memory === undefined ? [] : [`${Math.round(memory / 1e6)} GB`]),
-    `${Deno.build.os} ${Deno.osRelease()} ${Deno.build.arch}`,
-    `Deno ${Deno.version.deno}`,
-    `load ${load.toFixed(1)} at the start`,
-    `SHA-256 ${Math.round(hashSpeed())} MB/s`,
-    new Date().toISOString().slice(0, 10),
+    `${processor}, ${cores} cores`,
+    ...(memoryGb === undefined ? [] : [`${memoryGb} GB`]),
+    system,
+    runtime,
+    `SHA-256 ${hashMbPerSecond} MB/s`,
   ].join(" · ");
+}
+
+/** Processes that ran or waited for a processor, mean of the last minute. */
+export function load(): number {
+  return Deno.loadavg()[0] as number;
 }
 
 /** Free memory in GB (10^9 bytes). */
@@ -32,6 +57,7 @@ export function availableMemory(): number {
 function hashSpeed(): number {
   const bytes = new Uint8Array(65_536);
   const once = perCall(() => void sha256(bytes), 50);
+  once();
   return bytes.length / once() / 1e3;
 }
 

@@ -12,6 +12,8 @@ Deno.test("the command line of the benches", () => {
   deepStrictEqual(readArgs(["hop", "--quick"], known), {
     quick: true,
     json: false,
+    write: false,
+    render: false,
     help: false,
     bundle: undefined,
     names: ["hop"],
