@@ -10,6 +10,7 @@ import { bytesOfChanges, type Idle, idleOf } from "./bridge_idle.ts";
 import { Bridge } from "./bridge_lab.ts";
 import { findSerf, SerfCluster } from "./bridge_serf.ts";
 import { type Bench, type Context, sleep } from "./harness/context.ts";
+import { usageOf } from "./harness/proc.ts";
 import { interleave, timed } from "./harness/rounds.ts";
 import { summarise } from "./harness/stats.ts";
 
@@ -58,14 +59,25 @@ function clustersOf({ agents, serf }: Pair): Cluster[] {
 /** In turns; after the last one all stay. */
 async function coldStart(context: Context, { size, agents, serf }: Pair): Promise<void> {
   const agreed: number[] = [];
+  /** CPU ms of one process until then, the mean of all. */
+  const cpu = { agents: [] as number[], serf: [] as number[] };
+  const spent = (cluster: Cluster) =>
+    cluster.pids().reduce((sum, pid) => sum + usageOf(pid).cpuMs, 0) / size;
   const samples = await interleave(context.choose(10, size > 5 ? 2 : 3), {
     agents: async () => {
       const { allKnown, agreed: hash } = await agents.start();
+      cpu.agents.push(spent(agents));
       agreed.push(hash as number);
       return allKnown;
     },
     bare: () => bareStarts(context, size),
-    ...(serf && { serf: async () => (await serf.start()).allKnown }),
+    ...(serf && {
+      serf: async () => {
+        const { allKnown } = await serf.start();
+        cpu.serf.push(spent(serf));
+        return allKnown;
+      },
+    }),
   } as Record<"agents" | "bare" | "serf", () => Promise<number>>);
   const row = (what: string, values: number[], reference: string, beside: number[] | undefined) =>
     context.report.measured({
@@ -79,6 +91,12 @@ async function coldStart(context: Context, { size, agents, serf }: Pair): Promis
   row("the same", samples.agents, `${size} × deno run hello.js at once`, samples.bare);
   // The first round is not counted.
   row("until all tell the same network hash, asked for", agreed.slice(1), "", undefined);
+  row(
+    `CPU time of one of ${size} until then`,
+    cpu.agents.slice(1),
+    "serf, until all know all",
+    serf && cpu.serf.slice(1),
+  );
 }
 
 /** Until the last of as many bare processes has ended that were started at once. */
