@@ -192,7 +192,7 @@ export class LogFile {
 
   #open(): Deno.FsFile {
     const { path } = this.#options;
-    Deno.mkdirSync(path.slice(0, path.lastIndexOf("/")), { recursive: true, mode: 0o755 });
+    Deno.mkdirSync(path.slice(0, path.lastIndexOf("/")), { recursive: true, mode: 0o700 });
     const file = Deno.openSync(path, { read: true, append: true, create: true });
     this.#file = file;
     this.#size = file.statSync().size;

@@ -139,6 +139,8 @@ function confinement(rawFrames: boolean): string[] {
     "RestrictRealtime=yes",
     "RestrictSUIDSGID=yes",
     "LockPersonality=yes",
+    "# Keys are in its memory.",
+    "LimitCORE=0",
     "SystemCallArchitectures=native",
     "# @pkey: memory protection keys of the JavaScript engine. It compiles at run time, so never",
     "# MemoryDenyWriteExecute=yes.",
