@@ -101,17 +101,22 @@ export class Mail {
     return all;
   }
 
-  /** The first `most` messages that nobody has taken yet, in the order in which they came. */
+  /**
+   * The first `most` messages that nobody has taken yet, in the order in which they came. Where the
+   * clock was set back meanwhile, those of one link keep their order.
+   */
   inbox(most: number): Message[] {
     const first = [...this.#context.links.all()].flatMap((link) => {
-      const some: { link: Link; message: Received }[] = [];
+      const some: { link: Link; message: Received; after: number }[] = [];
+      let after = -Infinity;
       for (const message of link.inbox.messages()) {
         if (some.length >= most) break;
-        some.push({ link, message });
+        after = Math.max(after, message.received);
+        some.push({ link, message, after });
       }
       return some;
     });
-    first.sort((a, b) => a.message.received - b.message.received);
+    first.sort((a, b) => a.after - b.after);
     return first.slice(0, most).map(({ link, message }) => link.message(message));
   }
 

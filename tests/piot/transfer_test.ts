@@ -39,6 +39,23 @@ Deno.test("messages in both directions survive fifty cuts at any octet", async (
   assert.deepEqual(a.texts(), numbers(1, 1_000));
 });
 
+Deno.test("a clock that is set back leaves the messages of a node in their order", async () => {
+  const world = new World(7);
+  const a = world.node("a");
+  const b = world.node("b");
+  a.connect(b);
+  for (const text of ["1", "2", "3"]) {
+    await a.send("b", text);
+    assert.ok(world.until(() => b.texts().includes(text)));
+    world.skew -= 3_600_000;
+  }
+  assert.deepEqual(b.texts(), numbers(1, 3));
+  assert.deepEqual(b.piot?.inbox(2).length, 2);
+  b.crash();
+  b.start();
+  assert.deepEqual(b.texts(), numbers(1, 3));
+});
+
 Deno.test("a node that lost its settings gets its link id back", () => {
   const world = new World(3);
   const a = world.node("a");

@@ -237,6 +237,8 @@ export class World {
   delay: [number, number] = [1, 5];
   /** Pairs of names that cannot reach each other. */
   readonly cut = new Set<string>();
+  /** How far everybody's wall clock was moved, in ms. */
+  skew = 0;
   #queue: Due[] = [];
   #order = 0;
 
@@ -245,7 +247,7 @@ export class World {
   }
 
   wall(): number {
-    return Math.floor(1_700_000_000_000 + this.now);
+    return Math.floor(1_700_000_000_000 + this.now + this.skew);
   }
 
   node(name: string, config: Partial<PiotConfig> = {}, hooks?: () => PiotHooks): Node {
