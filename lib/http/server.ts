@@ -57,6 +57,11 @@ export async function serveApi(api: AgentApi, options: ServeOptions): Promise<Ap
     } catch (error) {
       response = errorResponse(error, options.onFault);
     }
+    if (tcp) {
+      // A page of another site may not even load an answer as a picture or a script.
+      response.headers.set("cross-origin-resource-policy", "same-origin");
+      response.headers.set("x-content-type-options", "nosniff");
+    }
     const kind = `${Math.floor(response.status / 100)}xx`;
     counts.set(kind, (counts.get(kind) ?? 0) + 1);
     return response;
