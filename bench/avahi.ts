@@ -33,7 +33,7 @@ interface Pair<T> {
 
 async function run(context: Context): Promise<void> {
   const bridge = await Bridge.make(context, 2);
-  const cluster = await AgentCluster.prepare(context, bridge);
+  const cluster = await AgentCluster.prepare(context, bridge, 2);
   await cluster.start();
   const [here, there] = cluster.running as [RunningAgent, RunningAgent];
   const agents = { here, there };

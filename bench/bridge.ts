@@ -41,12 +41,14 @@ async function run(context: Context): Promise<void> {
   );
   const pairs: Pair[] = [];
   for (const size of SIZES) {
-    const agents = await AgentCluster.prepare(context, await Bridge.make(context, size));
-    const serf = program && new SerfCluster(program, await Bridge.make(context, size));
+    // One computer is spare, for whoever joins.
+    const agents = await AgentCluster.prepare(context, await Bridge.make(context, size + 1), size);
+    const serf = program && new SerfCluster(program, await Bridge.make(context, size + 1), size);
     const pair = { size, agents, serf: serf || undefined };
     pairs.push(pair);
     await coldStart(context, pair);
   }
+  for (const pair of pairs) await joining(context, pair);
   for (const pair of pairs) await changes(context, pair);
   await nothing(context, pairs);
 }
@@ -97,6 +99,20 @@ async function coldStart(context: Context, { size, agents, serf }: Pair): Promis
     "serf, until all know all",
     serf && cpu.serf.slice(1),
   );
+}
+
+/** One more, when all others are there: each Pi has a processor of its own, these share theirs. */
+async function joining(context: Context, { size, agents, serf }: Pair): Promise<void> {
+  const { ours, theirs } = await interleave(context.choose(30, 3), {
+    ours: () => agents.join(),
+    ...(serf && { theirs: () => serf.join() }),
+  } as Record<"ours" | "theirs", () => Promise<number>>);
+  context.report.measured({
+    what: `one more starts beside ${size}: it knows all, and all know it`,
+    unit: "ms",
+    samples: ours,
+    ...(serf && { reference: { what: "serf", samples: theirs } }),
+  });
 }
 
 /** Until the last of as many bare processes has ended that were started at once. */
@@ -153,7 +169,7 @@ async function nothing(context: Context, pairs: readonly Pair[]): Promise<void> 
   const all = pairs.flatMap(clustersOf);
   for (const cluster of all) cluster.leaveAlone();
   // Longer than the longest interval of Trickle, and than what the starts have stirred up.
-  await sleep(context.choose(60_000, 8_000));
+  await sleep(context.choose(60_000, 6_000));
   const seconds = context.choose(30, 10);
   const windows = context.choose(6, 2);
   const idle = await idleOf(all, seconds, windows);
@@ -163,7 +179,7 @@ async function nothing(context: Context, pairs: readonly Pair[]): Promise<void> 
     reportIdle(context, pair.size, idle.get(pair.agents) as Idle, serf);
   }
   await Promise.all(all.map((cluster) => cluster.listen()));
-  const wire = await bytesOfChanges(all, idle, context.choose(15, 4));
+  const wire = await bytesOfChanges(all, idle, context.choose(15, 3));
   for (const { size, agents, serf } of pairs) {
     context.report.figures(`${size} nodes: bytes on all cables for one change, idle not counted`, {
       agent: { value: wire.get(agents)!.bytes, unit: "bytes" },

@@ -25,28 +25,49 @@ export class AgentCluster implements Cluster {
   #listeners: Listener[] = [];
   #round = 0;
 
-  private constructor(agents: Agents, bridge: Bridge) {
+  private constructor(agents: Agents, bridge: Bridge, size: number) {
     this.#agents = agents;
     this.#bridge = bridge;
-    this.size = bridge.nodes.length;
+    this.size = size;
   }
 
-  static async prepare(context: Context, bridge: Bridge): Promise<AgentCluster> {
-    return new AgentCluster(await Agents.prepare(context), bridge);
+  /** On the first `size` computers. */
+  static async prepare(context: Context, bridge: Bridge, size: number): Promise<AgentCluster> {
+    return new AgentCluster(await Agents.prepare(context), bridge, size);
   }
 
   async start(): Promise<Start> {
     await this.#stop();
     const start = performance.now();
-    this.#running = this.#bridge.nodes.map((node, i) => this.#spawn(node, `n${i}`));
+    this.#running = this.#bridge.nodes.slice(0, this.size)
+      .map((node, i) => this.#spawn(node, `n${i}`));
     this.#listeners = this.#running.map(({ socket }) => new Listener(socket));
-    const known = await Promise.all(this.#listeners.map((one) => one.knows(this.size)));
+    const names = this.#running.map(({ name }) => name);
+    const known = await Promise.all(this.#listeners.map((one) => one.knows(names)));
     const allKnown = Math.max(...known) - start;
     while (!await this.#agree()) {
       if (performance.now() - start > PATIENCE) throw new CannotMeasure("the agents do not agree");
       await sleep(POLL);
     }
     return { allKnown, agreed: performance.now() - start };
+  }
+
+  async join(): Promise<number> {
+    const name = `x${++this.#round}`;
+    const start = performance.now();
+    const agent = this.#spawn(this.#bridge.nodes[this.size] as Node, name);
+    const listener = new Listener(agent.socket);
+    const names = [...this.#running.map((one) => one.name), name];
+    const known = await Promise.all([
+      listener.knows(names),
+      ...this.#listeners.map((one) => one.knows([name])),
+    ]);
+    listener.close();
+    // It says goodbye, so that nobody waits for it.
+    Deno.kill(agent.pid, "SIGTERM");
+    await agent.ended;
+    await agent.stop();
+    return Math.max(...known) - start;
   }
 
   /** By `agent set`, from the start of its process. */
@@ -99,7 +120,8 @@ export class AgentCluster implements Cluster {
   async listen(): Promise<void> {
     this.leaveAlone();
     this.#listeners = this.#running.map(({ socket }) => new Listener(socket));
-    await Promise.all(this.#listeners.map((one) => one.knows(this.size)));
+    const names = this.#running.map(({ name }) => name);
+    await Promise.all(this.#listeners.map((one) => one.knows(names)));
   }
 
   async #changed(set: (agent: RunningAgent, value: number) => Promise<void>): Promise<Seen> {
@@ -159,17 +181,18 @@ class Listener {
     this.#events.catch(() => {});
   }
 
-  /** When it had told the names of so many nodes. */
-  async knows(count: number): Promise<number> {
+  /** When it had told of all these nodes. */
+  async knows(names: readonly string[]): Promise<number> {
     const giveUp = performance.now() + PATIENCE;
     await this.#events;
-    while (this.#names.size < count) {
+    for (;;) {
+      const moments = names.flatMap((name) => this.#names.get(name) ?? []);
+      if (moments.length === names.length) return Math.max(...moments);
       if (performance.now() > giveUp) {
-        throw new CannotMeasure(`an agent knows ${this.#names.size} of ${count} nodes`);
+        throw new CannotMeasure(`an agent knows ${moments.length} of ${names.length} nodes`);
       }
       await sleep(POLL);
     }
-    return [...this.#names.values()].toSorted((a, b) => a - b)[count - 1] as number;
   }
 
   /** When it tells this change. */

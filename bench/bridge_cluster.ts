@@ -20,12 +20,17 @@ export interface Seen {
   readonly all: number;
 }
 
-/** As many processes as computers, each with one. */
+/** A process on each of `size` computers, and a computer that is spare. */
 export interface Cluster {
   readonly name: string;
   readonly size: number;
   /** All end, and start anew without anything remembered. */
   start(): Promise<Start>;
+  /**
+   * One more starts on the spare computer, and goes again. How long until it knew all and all knew
+   * it, in ms from the start of its process.
+   */
+  join(): Promise<number>;
   /** One changes something, each time another one, by a command as users give it. */
   change(): Promise<Seen>;
   pids(): number[];

@@ -4,7 +4,6 @@
  *
  * @module
  */
-import type { Node } from "../tests/netns/harness.ts";
 import type { Bridge } from "./bridge_lab.ts";
 import { type Cluster, type Seen, seenAt, type Start } from "./bridge_cluster.ts";
 import { CannotMeasure, type Context, end } from "./harness/context.ts";
@@ -21,24 +20,41 @@ export class SerfCluster implements Cluster {
   readonly #bridge: Bridge;
   #running: SerfAgent[] = [];
   #round = 0;
+  /** The last that joined, until it is gone. */
+  #leaving: Promise<void> = Promise.resolve();
 
-  constructor(program: string, bridge: Bridge) {
+  /** On the first `size` computers. */
+  constructor(program: string, bridge: Bridge, size: number) {
     this.#program = program;
     this.#bridge = bridge;
-    this.size = bridge.nodes.length;
+    this.size = size;
   }
 
   async start(): Promise<Start> {
+    await this.#leaving;
     await Promise.all(this.#running.splice(0).map((one) => one.stop()));
     const start = performance.now();
-    const [first, ...rest] = this.#bridge.nodes as [Node, ...Node[]];
-    this.#running = [this.#spawn(first, 0, [])];
+    this.#running = [this.#spawn("n0", 0, [])];
     // Whoever joins before it listens gives up.
     await this.#running[0]!.when(({ what }) => what === "starting");
-    const join = ["-join", this.#bridge.address(0)];
-    for (const [i, node] of rest.entries()) this.#running.push(this.#spawn(node, i + 1, join));
-    const known = await Promise.all(this.#running.map((one) => one.knows(this.size)));
+    for (let i = 1; i < this.size; i++) this.#running.push(this.#spawn(`n${i}`, i, this.#first()));
+    const names = this.#running.map(({ name }) => name);
+    const known = await Promise.all(this.#running.map((one) => one.knows(names)));
     return { allKnown: Math.max(...known) - start };
+  }
+
+  async join(): Promise<number> {
+    await this.#leaving;
+    const name = `x${++this.#round}`;
+    const start = performance.now();
+    const agent = this.#spawn(name, this.size, this.#first());
+    const names = [...this.#running.map((one) => one.name), name];
+    const known = await Promise.all([
+      agent.knows(names),
+      ...this.#running.map((one) => one.knows([name])),
+    ]);
+    this.#leaving = agent.leave();
+    return Math.max(...known) - start;
   }
 
   /** By `serf tags -set`, from the start of its process. */
@@ -65,12 +81,16 @@ export class SerfCluster implements Cluster {
 
   async listen(): Promise<void> {}
 
-  #spawn(node: Node, i: number, join: readonly string[]): SerfAgent {
-    const child = node.spawn(this.#program, [
-      ...["agent", "-node", `n${i}`, "-bind", this.#bridge.address(i), "-tag", "bench=0"],
+  #first(): string[] {
+    return ["-join", this.#bridge.address(0)];
+  }
+
+  #spawn(name: string, i: number, join: readonly string[]): SerfAgent {
+    const child = this.#bridge.nodes[i]!.spawn(this.#program, [
+      ...["agent", "-node", name, "-bind", this.#bridge.address(i), "-tag", "bench=0"],
       ...join,
     ], { stdin: "null", stdout: "piped", stderr: "null" });
-    return new SerfAgent(`n${i}`, child);
+    return new SerfAgent(name, child);
   }
 }
 
@@ -91,14 +111,14 @@ export function parseSerfLine(line: string): SerfEvent | undefined {
 
 /** A running one, and its log. */
 class SerfAgent {
-  readonly #name: string;
+  readonly name: string;
   readonly #child: Deno.ChildProcess;
   readonly #joined = new Map<string, number>();
   readonly #waiting = new Set<(event: SerfEvent, at: number) => void>();
   readonly #read: Promise<void>;
 
   constructor(name: string, child: Deno.ChildProcess) {
-    this.#name = name;
+    this.name = name;
     this.#child = child;
     this.#read = this.#readLog();
   }
@@ -112,7 +132,7 @@ class SerfAgent {
     return new Promise((resolve, reject) => {
       const late = setTimeout(() => {
         this.#waiting.delete(look);
-        reject(new CannotMeasure(`${this.#name} of serf keeps us waiting`));
+        reject(new CannotMeasure(`${this.name} of serf keeps us waiting`));
       }, PATIENCE);
       const look = (event: SerfEvent, at: number) => {
         if (!fits(event)) return;
@@ -124,10 +144,18 @@ class SerfAgent {
     });
   }
 
-  /** When it had told so many members. */
-  async knows(count: number): Promise<number> {
-    if (this.#joined.size < count) await this.when(() => this.#joined.size >= count);
-    return Math.max(...this.#joined.values());
+  /** When it had told of all these members. */
+  async knows(names: readonly string[]): Promise<number> {
+    const all = () => names.every((name) => this.#joined.has(name));
+    if (!all()) await this.when(all);
+    return Math.max(...names.map((name) => this.#joined.get(name) as number));
+  }
+
+  /** It says goodbye and ends. */
+  async leave(): Promise<void> {
+    this.#child.kill("SIGINT");
+    await this.#child.status;
+    await this.#read;
   }
 
   async stop(): Promise<void> {

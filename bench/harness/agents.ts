@@ -100,6 +100,11 @@ export class RunningAgent {
     return this.#child.pid;
   }
 
+  /** Resolves when it has ended, by whatever. */
+  get ended(): Promise<unknown> {
+    return this.#child.status;
+  }
+
   /**
    * Its status, once it answers and `fits`; asked every `every` ms.
    * @throws {CannotMeasure} where it ends, or takes too long.
