@@ -7,13 +7,14 @@ import { AgentError, ExitCode, messageOf, monotonicClock, Scheduler } from "../c
 import { type ApiServer, type RestartHow, serveApi } from "../http/mod.ts";
 import type { InterfaceSource, LabelSource, PacketSystem } from "../net/mod.ts";
 import { openStore, type Store } from "../store/mod.ts";
+import { canReload, needsRestart, restartLine } from "./config/changes.ts";
 import type { Config } from "./config/config.ts";
 import { readSecret } from "./config/keys.ts";
 import { Gateway } from "./network/gateway.ts";
 import { InterfaceEvents } from "./interface_events.ts";
 import { type Kernel, openKernel } from "./kernel.ts";
 import { leaveHandover, readHandover, removeHandover } from "./upgrade/handover.ts";
-import { loadSecrets } from "./keys.ts";
+import { loadSecrets, reloadSecrets } from "./keys.ts";
 import type { Log } from "./log.ts";
 import { LsoeService } from "./lsoe/lsoe.ts";
 import { NearbyService } from "./nearby/service.ts";
@@ -26,6 +27,8 @@ import { ApiView } from "./api_view.ts";
 import { VERSION } from "./version.ts";
 
 const FAULT_KEY = "fault";
+/** What a reload could not take over. */
+const RESTART_KEY = "restart";
 
 /** What an agent is made with, besides its config. */
 export interface AgentOptions {
@@ -60,7 +63,9 @@ export class Agent {
   readonly #ring: RingService;
   readonly #piot: PiotService;
   readonly #nearby: NearbyService;
-  #config: Config;
+  /** It was started with. */
+  readonly #config: Config;
+  readonly #token: string | undefined;
   #api: ApiServer | undefined;
   /** It takes part in all networks. */
   #started = false;
@@ -70,6 +75,7 @@ export class Agent {
     const { config, log } = options;
     const clock = monotonicClock;
     this.#config = config;
+    this.#token = tokenOf(config);
     this.#log = log;
     this.#store = store;
     this.problems = new Problems(log, () => clock.now());
@@ -178,13 +184,24 @@ export class Agent {
     return this.#api?.socket;
   }
 
-  /** Take over what can change while running: keys, `connect`, `[lsoe]`, `[piot]`, `[nearby]`, the log level. */
-  reload(config: Config): void {
-    this.#log.level = config.agent.logLevel;
-    for (const network of this.networks) {
+  /**
+   * Take over what can change while running: all but what the schema marks. Answers the line that names
+   * what else has changed; `undefined` where nothing has.
+   * @throws {AgentError} where a key or a token cannot be read; nothing has changed then.
+   */
+  reload(config: Config): string | undefined {
+    // All that can fail comes first: a config is taken over as a whole, or not at all.
+    const token = tokenOf(config);
+    const networks = this.networks.flatMap((network) => {
       const fresh = config.networks.find(({ name }) => name === network.config.name);
-      if (!fresh) continue;
-      network.reload(fresh, loadSecrets(fresh, () => {}));
+      if (!fresh || !canReload(network.config, fresh)) return [];
+      return [{ network, fresh, secrets: reloadSecrets(fresh) }];
+    });
+    const late = needsRestart(this.#config, config);
+    if (token !== this.#token) late.push("token_file in [http]");
+    this.#log.level = config.agent.logLevel;
+    for (const { network, fresh, secrets } of networks) {
+      if (!network.reload(fresh, secrets)) late.push(`key_file in network "${fresh.name}"`);
       network.followInterfaces(this.#interfaces.current());
     }
     this.#gateway.start();
@@ -192,8 +209,11 @@ export class Agent {
     void this.#ring.configure(config.ring);
     void this.#piot.configure(config);
     void this.#nearby.configure(config);
-    this.#config = config;
     this.#log.notice("the config was read again");
+    this.problems.clear(RESTART_KEY);
+    const line = restartLine(new Set(late));
+    if (line !== undefined) this.problems.note(RESTART_KEY, line, { lasts: true });
+    return line;
   }
 
   /**
@@ -226,7 +246,7 @@ export class Agent {
     this.#api = await serveApi(this.#view, {
       sockets: agent.sockets,
       listen: http.listen,
-      token: http.tokenFile && readSecret(http.tokenFile, { from: "config" }),
+      token: this.#token,
       onFault: (error) => this.#fault(error),
     });
     const interfaces = this.#interfaces.current();
@@ -271,6 +291,10 @@ async function kernelPackets(
   }
   const { KernelPackets } = await import("../../ffi/packet_socket.ts");
   return new KernelPackets(kernel.poller, onFault);
+}
+
+function tokenOf({ http }: Config): string | undefined {
+  return http.tokenFile && readSecret(http.tokenFile, { from: "config" });
 }
 
 function makeStateDir(path: string): void {

@@ -30,6 +30,20 @@ export function loadSecrets(
     : { keys: loadKeys(network, tell), shspKey: undefined };
 }
 
+/**
+ * All keys of a network that runs: none is made.
+ * @throws {AgentError} exit code 78 where there is none any more
+ */
+export function reloadSecrets(network: NetworkConfig): NetworkSecrets {
+  if (network.profile === "native" && network.keyFiles.length === 0) {
+    throw new AgentError(
+      `network "${network.name}": its key ${network.newKeyFile} is gone; put it back`,
+      ExitCode.Config,
+    );
+  }
+  return loadSecrets(network, () => {});
+}
+
 function loadShspKey({ name, keyFiles }: NetworkConfig): Uint8Array | undefined {
   const [file, ...others] = keyFiles;
   if (others.length > 0) {

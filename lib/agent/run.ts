@@ -47,8 +47,8 @@ export async function runAgent(options: RunOptions): Promise<number> {
   options.onReload((load) => {
     systemd.reloading(monotonicMicros());
     try {
-      agent.reload(load());
-      systemd.ready(status);
+      const late = agent.reload(load());
+      systemd.ready(late === undefined ? status : `${status}; ${late}`);
     } catch (error) {
       log.error(`the config was not reloaded: ${messageOf(error)}`);
       // Ready again all the same: it goes on with what it had.

@@ -34,8 +34,18 @@ function renderSection(section: Section): string {
   return [`${comment(section.doc)}\n${title}`, ...rows].join("\n\n");
 }
 
+const START: Record<string, string> = {
+  true: "A change takes a restart.",
+  hncp: "In an hncp network a change takes a restart.",
+};
+
 function renderRow(name: string, row: Row<unknown>): string {
-  const doc = row.absent === undefined ? row.doc : `${row.doc} Without it: ${row.absent}.`;
+  const parts = [
+    row.doc,
+    ...(row.absent === undefined ? [] : [`Without it: ${row.absent}.`]),
+    ...(row.atStart === undefined ? [] : [START[`${row.atStart}`]]),
+  ];
+  const doc = parts.join(" ");
   return `${comment(doc)}\n#${name} = ${toml(row.fallback ?? row.example ?? "")}`;
 }
 

@@ -15,6 +15,8 @@ export interface Row<T> {
   readonly absent?: string;
   /** What to show in the commented file where there is no fallback. */
   readonly example?: Written;
+  /** A reload does not take it over; a text: only in networks of that profile. */
+  readonly atStart?: boolean | "hncp";
   /** Other names that are taken too. */
   readonly aliases?: readonly string[];
   /** For people: unit, meaning, and what it trades. */
@@ -49,6 +51,11 @@ export function open<T>(
   aliases: readonly string[] = [],
 ): Row<T | undefined> {
   return { type, fallback: undefined, absent, example, aliases, doc };
+}
+
+/** The same key, which holds from the start of the agent on. */
+export function atStart<T>(row: Row<T>, where: true | "hncp" = true): Row<T> {
+  return { ...row, atStart: where };
 }
 
 /** What may stand before the colon of NODE:KEY, also `NAME~ab12` or an id. */

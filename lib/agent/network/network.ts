@@ -18,7 +18,7 @@ import {
 } from "../../state/mod.ts";
 import type { Store } from "../../store/mod.ts";
 import { decodeCbor, encodeCbor } from "../../wire/cbor.ts";
-import { concat, type NetworkKey, toHex, WireError } from "../../wire/mod.ts";
+import { concat, equalBytes, type NetworkKey, toHex, WireError } from "../../wire/mod.ts";
 import type { NetworkConfig } from "../config/config.ts";
 import { type Feed, feedInto } from "./feed.ts";
 import { type Legacy, PAUSE_LIMIT } from "../upgrade/handover.ts";
@@ -91,11 +91,13 @@ export class Network {
   #paused = false;
   #config: NetworkConfig;
   #keys: readonly NetworkKey[];
+  readonly #shspKey: Uint8Array | undefined;
 
   constructor(config: NetworkConfig, secrets: NetworkSecrets, around: Surroundings) {
     this.config = config;
     this.#config = config;
     this.#keys = secrets.keys;
+    this.#shspKey = secrets.shspKey;
     this.#around = around;
     this.profile = profileOf(config);
     const { clock, scheduler, store, problems, log, randomBytes } = around;
@@ -228,11 +230,15 @@ export class Network {
     return this.transport.guests ?? this.#leafy;
   }
 
-  /** What can change while running: keys, interfaces, and the addresses to connect to. */
-  reload(config: NetworkConfig, secrets: NetworkSecrets): void {
+  /**
+   * What can change while running: keys, interfaces, and the addresses to connect to. False where the
+   * key is another one and cannot be taken over (profile `hncp`).
+   */
+  reload(config: NetworkConfig, secrets: NetworkSecrets): boolean {
     this.#config = config;
     this.#keys = secrets.keys;
     this.transport.reload(config, secrets);
+    return sameBytes(this.#shspKey, secrets.shspKey);
   }
 
   /** Make the endpoints fit the interfaces that are there now. */
@@ -357,6 +363,10 @@ export class Network {
       },
     };
   }
+}
+
+function sameBytes(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
+  return a === b || (a !== undefined && b !== undefined && equalBytes(a, b));
 }
 
 function persist(store: Store, network: string, changes: readonly PersistentChange[]): void {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { equalBytes } from "../../wire/bytes.ts";
 import { DEFAULTS, type PiotConfig } from "../../piot/mod.ts";
 import type { Config } from "../config/config.ts";
 import { readKeyFile } from "../config/keys.ts";
@@ -46,6 +47,16 @@ export function machineConfig(
 /** The key of plain links. @throws {AgentError} as `readKeyFile`. */
 export function readKey(path: string | undefined): Uint8Array | undefined {
   return path === undefined ? undefined : readKeyFile({ path, from: "config" });
+}
+
+/** Whether a file holds this key now. Where it cannot be read, it does not; the next start says why. */
+export function holdsKey(path: string | undefined, key: Uint8Array | undefined): boolean {
+  try {
+    const now = readKey(path);
+    return now === key || (now !== undefined && key !== undefined && equalBytes(now, key));
+  } catch {
+    return false;
+  }
 }
 
 /** Whether a change of the config needs new sockets. */

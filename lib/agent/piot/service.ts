@@ -7,7 +7,7 @@ import { AgentError, ExitCode, messageOf } from "../../core/mod.ts";
 import type { MessagesApi, TasksApi } from "../../http/api.ts";
 import { newCounters, type PiotFigures } from "./figures.ts";
 import { Mailbox } from "./mailbox.ts";
-import { type PiotTables, whatNeedsRestart } from "./piot_config.ts";
+import { holdsKey, type PiotTables, whatNeedsRestart } from "./piot_config.ts";
 import { PiotRun, type PiotSurroundings, sealedNetworks } from "./run.ts";
 import { Tasks } from "./tasks.ts";
 import { STORE_PROBLEM } from "./tell.ts";
@@ -42,7 +42,8 @@ export class PiotService {
   configure(tables: PiotTables): Promise<void> {
     const before = this.#tables;
     this.#tables = tables;
-    if (before && this.#run && tables.piot.enabled && !whatNeedsRestart(before, tables)) {
+    const asBefore = before && tables.piot.enabled && !whatNeedsRestart(before, tables);
+    if (this.#run && asBefore && holdsKey(tables.piot.key_file, this.#run.limits().key)) {
       this.#run.reconfigure(tables);
       this.#around.scheduler.touch();
       return this.#work;

@@ -234,6 +234,11 @@ Deno.test("messages: plain links, with a key, with another one, and without", as
   }
   deepStrictEqual(await fromServer.bodies(), ["hello"]);
   deepStrictEqual((await fromServer.links()).map(({ name }) => name), ["friend"]);
+  // Another key in the same file: a reload takes it.
+  Deno.copyFileSync(`${place.dir}/one`, `${place.dir}/two`);
+  const same = place.config("foe", { toml: dialling(port, 'key_file = "two"') });
+  strictEqual(foe.agent.reload(same), undefined);
+  await until("it is a friend now", async () => (await fromFoe.links())[0]?.state === "up");
 });
 
 Deno.test("messages: policy ask holds strangers until they are approved; closed turns them away", async () => {
