@@ -102,19 +102,31 @@ async function fight(
   );
   await timed("all run", allRun(all));
   // While everything flows on.
-  await timed("agreement", agree(all));
+  await timed("reunion", meet(all));
   await timed("last promises", traffic.endSending());
-  await timed("last agreement", agree(all));
+  await timed("agreement", agree(all));
   await timed("delivery", delivery(all, traffic));
   await traffic.endWatching();
   await judge(all, traffic, journal);
   return took;
 }
 
-/** Until all see all, and have the same picture of it. */
+/** Until all see all. */
+async function meet(stations: readonly Station[]): Promise<void> {
+  for (const { name, agent } of stations) {
+    let seen = "";
+    await until(
+      `${name} sees all`,
+      async () => (seen = names(await agent!.nodes())) === EVERYBODY,
+      () => seen,
+      AGREEMENT,
+    );
+  }
+}
+
+/** Until all have the same picture of everything. */
 async function agree(stations: readonly Station[]): Promise<void> {
   let apart = "";
-  const everybody = [...NODES].sort().join(" ");
   await until(
     "all agree",
     async () => {
@@ -128,7 +140,7 @@ async function agree(stations: readonly Station[]): Promise<void> {
       }));
       const [first] = pictures;
       const wrong = pictures.filter(({ network, nodes, tree }) =>
-        nodes !== everybody || !network.consistent || tree !== first!.tree ||
+        nodes !== EVERYBODY || !network.consistent || tree !== first!.tree ||
         network.networkHash !== first!.network.networkHash
       );
       apart = wrong.map(({ name, network, nodes }) =>
@@ -141,6 +153,7 @@ async function agree(stations: readonly Station[]): Promise<void> {
   );
 }
 
+const EVERYBODY = [...NODES].sort().join(" ");
 const names = (rows: readonly NodeRow[]) => rows.map(({ name }) => name).sort().join(" ");
 
 /** A picture as a text that is the same for the same entries. */

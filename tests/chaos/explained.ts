@@ -12,6 +12,8 @@ const ENDED = [
   "not needed on this dense link",
   "Connection reset by peer \\(os error 104\\)",
   "endpoint removed",
+  // Also where a stream was closed because its key is no longer in use.
+  "did not come back from its restart",
   "Broken pipe \\(os error 32\\)",
 ].join("|");
 const EXPLAINED: readonly RegExp[] = [
