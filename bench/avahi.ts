@@ -41,10 +41,9 @@ async function run(context: Context): Promise<void> {
   await there.api.get("/v1/services/lamp?wait=10s");
   let hosts: Pair<AvahiHost> | undefined;
   if (hasAvahi(context)) {
-    const [first, second] = bridge.nodes;
     hosts = {
-      here: await AvahiHost.start(context, first!, "pi1"),
-      there: await AvahiHost.start(context, second!, "pi2"),
+      here: await AvahiHost.start(context, bridge, 0, "pi1"),
+      there: await AvahiHost.start(context, bridge, 1, "pi2"),
     };
     hosts.here.spawn(["avahi-publish", "-s", "lamp", TYPE, PORT], "null");
     const seen = new Browser(hosts.there);

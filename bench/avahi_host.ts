@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Node } from "../tests/netns/harness.ts";
+import type { Bridge } from "./bridge_lab.ts";
 import { CannotMeasure, type Context, sleep } from "./harness/context.ts";
 import { findProgram } from "./harness/program.ts";
 
@@ -51,9 +51,14 @@ export class AvahiHost {
     this.#inside = inside;
   }
 
-  /** @throws {CannotMeasure} where the daemon does not answer. */
-  static async start(context: Context, node: Node, hostname: string): Promise<AvahiHost> {
-    const { pid } = node.spawn("unshare", [
+  /** On a computer of the bridge. @throws {CannotMeasure} where the daemon does not answer. */
+  static async start(
+    context: Context,
+    bridge: Bridge,
+    i: number,
+    hostname: string,
+  ): Promise<AvahiHost> {
+    const { pid } = bridge.spawn(i, "unshare", [
       // When it is killed, so is the first process inside; and the kernel ends what that started.
       ...["--mount", "--uts", "--pid", "--fork", "--kill-child", "--mount-proc"],
       ...["sh", "-c", SCRIPT, "sh", hostname],

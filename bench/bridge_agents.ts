@@ -4,7 +4,6 @@
  *
  * @module
  */
-import type { Node } from "../tests/netns/harness.ts";
 import { type Bridge, INTERFACE } from "./bridge_lab.ts";
 import { type Cluster, type Seen, seenAt, type Start } from "./bridge_cluster.ts";
 import { Agents, type Events, LocalApi, RunningAgent } from "./harness/agents.ts";
@@ -39,8 +38,7 @@ export class AgentCluster implements Cluster {
   async start(): Promise<Start> {
     await this.#stop();
     const start = performance.now();
-    this.#running = this.#bridge.nodes.slice(0, this.size)
-      .map((node, i) => this.#spawn(node, `n${i}`));
+    this.#running = Array.from({ length: this.size }, (_, i) => this.#spawn(i, `n${i}`));
     this.#listeners = this.#running.map(({ socket }) => new Listener(socket));
     const names = this.#running.map(({ name }) => name);
     const known = await Promise.all(this.#listeners.map((one) => one.knows(names)));
@@ -55,7 +53,7 @@ export class AgentCluster implements Cluster {
   async join(): Promise<number> {
     const name = `x${++this.#round}`;
     const start = performance.now();
-    const agent = this.#spawn(this.#bridge.nodes[this.size] as Node, name);
+    const agent = this.#spawn(this.size, name);
     const listener = new Listener(agent.socket);
     const names = [...this.#running.map((one) => one.name), name];
     const known = await Promise.all([
@@ -143,10 +141,10 @@ export class AgentCluster implements Cluster {
     return hashes.size === 1 && all.every(({ networks: [network] }) => network?.consistent);
   }
 
-  #spawn(node: Node, name: string): RunningAgent {
+  #spawn(i: number, name: string): RunningAgent {
     const { folder, keyFile, launcher } = this.#agents;
     const [socket, stateDir] = [`${folder}/${name}.sock`, `${folder}/${name}`];
-    const child = node.spawn(launcher, [
+    const child = this.#bridge.spawn(i, launcher, [
       ...["run", "--name", name, "--key-file", keyFile, "-q"],
       ...["--state-dir", stateDir, "--socket", socket],
       // "*" leaves virtual cables to those who made them.

@@ -5,7 +5,7 @@
  * @module
  */
 import { Lab, netnsAvailable, type Node } from "../tests/netns/harness.ts";
-import { CannotMeasure, type Context } from "./harness/context.ts";
+import { CannotMeasure, type Context, end } from "./harness/context.ts";
 
 /** The n-th computer has n as its last number. */
 const SUBNET = "10.77.0";
@@ -22,37 +22,64 @@ export interface Traffic {
 
 /** Namespaces with a cable each to one bridge. */
 export class Bridge {
-  readonly nodes: readonly Node[];
+  readonly #context: Context;
+  readonly #lab = new Lab();
+  #nodes: readonly Node[] = [];
+  #over = false;
 
-  private constructor(nodes: readonly Node[]) {
-    this.nodes = nodes;
+  private constructor(context: Context) {
+    this.#context = context;
   }
 
   /** @throws {CannotMeasure} where there can be no namespaces. */
   static async make(context: Context, count: number): Promise<Bridge> {
     const can = netnsAvailable();
     if (!can.ok) throw new CannotMeasure(can.reason);
-    const lab = new Lab();
-    let over = false;
-    const build = async () => {
-      const nodes: Node[] = [];
-      while (nodes.length < count && !over) nodes.push(await lab.node(`n${nodes.length}`));
-      if (!over) await lab.switch(nodes, { ipv4: SUBNET });
-      return new Bridge(nodes);
-    };
-    const built = build();
+    const bridge = new Bridge(context);
+    const built = bridge.#build(count);
     context.defer(async () => {
-      over = true;
-      // What is being made cannot be removed yet; where it failed, the bench says so.
+      bridge.#over = true;
+      // What is being made cannot be removed yet; where it fails, the bench says so.
       await built.catch(() => {});
-      await lab.close();
+      await bridge.#lab.close();
     });
-    return await built;
+    await built;
+    return bridge;
+  }
+
+  /**
+   * A process on a computer, counted from 0. It lives until it ends, or the bench; then it is gone
+   * before any folder that was made earlier.
+   */
+  spawn(
+    i: number,
+    command: string,
+    args: readonly string[],
+    options: Omit<Deno.CommandOptions, "args"> = {},
+  ): Deno.ChildProcess {
+    if (this.#over) throw new CannotMeasure("the bench is over");
+    const child = (this.#nodes[i] as Node).spawn(command, args, options);
+    this.#context.defer(() => end(child));
+    return child;
+  }
+
+  /** Runs a command there to its end. */
+  async run(i: number, command: string, ...args: string[]): Promise<void> {
+    await (this.#nodes[i] as Node).run(command, ...args);
   }
 
   /** The IPv4 address of a computer, counted from 0. */
   address(i: number): string {
     return `${SUBNET}.${i + 1}`;
+  }
+
+  async #build(count: number): Promise<void> {
+    const nodes: Node[] = [];
+    while (nodes.length < count && !this.#over) {
+      nodes.push(await this.#lab.node(`n${nodes.length}`));
+    }
+    if (!this.#over) await this.#lab.switch(nodes, { ipv4: SUBNET });
+    this.#nodes = nodes;
   }
 }
 

@@ -67,7 +67,7 @@ export class SerfCluster implements Cluster {
     const start = performance.now();
     const [moments] = await Promise.all([
       Promise.all(seen),
-      this.#bridge.nodes[from]!.run(this.#program, "tags", "-set", `bench=${value}`),
+      this.#bridge.run(from, this.#program, "tags", "-set", `bench=${value}`),
     ]);
     return seenAt(start, moments);
   }
@@ -86,7 +86,7 @@ export class SerfCluster implements Cluster {
   }
 
   #spawn(name: string, i: number, join: readonly string[]): SerfAgent {
-    const child = this.#bridge.nodes[i]!.spawn(this.#program, [
+    const child = this.#bridge.spawn(i, this.#program, [
       ...["agent", "-node", name, "-bind", this.#bridge.address(i), "-tag", "bench=0"],
       ...join,
     ], { stdin: "null", stdout: "piped", stderr: "null" });
