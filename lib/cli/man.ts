@@ -8,6 +8,9 @@ import type { Flag } from "./args.ts";
 import { COMMON_EXITS, jsonLines, manualOf } from "./manual.ts";
 import type { Command } from "./table.ts";
 
+/** When the page was last read through as a whole; `man` shows it at the foot, mandoc insists on it. */
+const DATE = "2026-11-21";
+
 const FILES: readonly (readonly [string, string])[] = [
   [
     "~/.config/agent/config.toml, /etc/agent/config.toml",
@@ -31,7 +34,7 @@ const ENVIRONMENT: readonly (readonly [string, string])[] = [
 export function manPage(commands: readonly Command[], globalFlags: readonly Flag[]): string {
   return [
     `.\\" Made by: agent man`,
-    `.TH AGENT 1 "${RELEASED}" "agent ${VERSION}" "Edge agent"`,
+    `.TH AGENT 1 "${DATE}" "agent ${VERSION}" "Edge agent"`,
     ".SH NAME",
     "agent \\- shared state for Raspberry Pis, without a server",
     ".SH SYNOPSIS",

@@ -22,23 +22,29 @@ export const cablesManual: Manuals = {
       { line: "agent links --tree", about: "as seen from here" },
       { line: "agent links --dot | dot -Tsvg > cables.svg", about: "as a picture" },
     ],
-    json: shape<LinkRow[]>("value", [{
-      a: {
-        node: "pi-1",
-        interface: "eth0",
-        mac: "02:00:00:00:0a:01",
-        addresses: ["192.0.2.1/24"],
-        id: "0a:00:00:00:00:00:00:00:00:01",
-      },
-      b: {
-        node: "pi-2",
-        interface: "eth1",
-        mac: PEER.peerMac,
-        addresses: ["192.0.2.2/24"],
-        id: PEER.peerId,
-      },
-      state: "open",
-    }], "state is half where only one end reports the cable; node and interface may be null."),
+    json: shape<LinkRow[]>(
+      "value",
+      [{
+        a: {
+          node: "pi-1",
+          interface: "eth0",
+          mac: "02:00:00:00:0a:01",
+          addresses: ["192.0.2.1/24"],
+          id: "0a:00:00:00:00:00:00:00:00:01",
+        },
+        b: {
+          node: "pi-2",
+          interface: "eth1",
+          mac: PEER.peerMac,
+          addresses: ["192.0.2.2/24"],
+          id: PEER.peerId,
+        },
+        state: "open",
+        carrier: true,
+      }],
+      "state is half where only one end reports the cable, carrier false where one reports that it" +
+        " is out; node and interface may be null.",
+    ),
   },
   interfaces: {
     exits: ASKS,
@@ -73,6 +79,7 @@ export const cablesManual: Manuals = {
       addresses: ["192.0.2.2/24"],
       labels: [],
       stale: false,
+      carrier: true,
     }], "state is opening, half or open; peerNode is null where it is no node of ours."),
   },
   "lsoe watch": {
@@ -82,7 +89,7 @@ export const cablesManual: Manuals = {
       "line",
       { at, event: "opened", interface: "eth0", ...PEER, peerNode: "pi-2" },
       "event is present, opened, closed, learned, linkUp, linkChange, linkDown, macMoved, error," +
-        " hopeless, rejected or listCut; each has further members, as in docs/api.md.",
+        " hopeless, rejected, listCut, noCarrier or carrier; each has further members, as in docs/api.md.",
     ),
   },
 };

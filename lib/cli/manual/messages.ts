@@ -37,8 +37,7 @@ export const messagesManual: Manuals = {
       [3, "The agent is not running; with --no-hold: NODE is not connected."],
       [
         4,
-        "It is not kept: no room, a full disk, a link that is blocked, a name that two nodes have;" +
-        " or NODE refused it within --wait.",
+        "It is not kept: no room, a full disk, a link that is blocked; or NODE refused it within --wait.",
       ],
     ],
     examples: [

@@ -72,8 +72,8 @@ export const leafyManual: Manuals = {
   read: {
     exits: [
       NOT_THERE,
-      [3, "No node answered in time."],
-      [4, "Refused: the key is another one, or there is none."],
+      [3, "No node answered in time, or there is no key to ask one with."],
+      [4, "Refused: the key is another one."],
     ],
     examples: [
       {
@@ -89,7 +89,7 @@ export const leafyManual: Manuals = {
   },
   publish: {
     exits: [
-      [3, "No node answered in time."],
+      [3, "No node answered in time, or there is no key to ask one with."],
       [4, "Refused: another key, no room, or the node takes no guests."],
     ],
     examples: [
