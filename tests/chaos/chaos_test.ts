@@ -64,10 +64,12 @@ netnsTest(`chaos: twelve agents for ${SECONDS} s, seed ${SEED}`, async (lab) => 
     lives: said.length,
     largestMB: Math.round(traffic.largest / 1_048_576),
   }));
-  if (journal.complaints.length === 0) return;
+  const { AGENT_CHAOS_KEEP: keep } = Deno.env.toObject();
+  if (journal.complaints.length === 0 && keep === undefined) return;
   const file = `${Deno.env.get("TMPDIR") ?? "/tmp"}/agent-chaos-${SEED}-${Deno.pid}.log`;
   const logs = said.map(({ name, text }) => `--- ${name}\n${text}`).join("\n");
   Deno.writeTextFileSync(file, `${journal.text()}\n${logs}`);
+  if (journal.complaints.length === 0) return;
   throw new Error(
     `seed ${SEED}: AGENT_CHAOS_SEED=${SEED} AGENT_CHAOS_SECONDS=${SECONDS}; all of it is in ` +
       `${file}\n${journal.summary()}`,
@@ -215,13 +217,10 @@ async function judge(
     state.final(name, values);
     brief.final(name, briefs);
   }
-  for (
-    const { complaints } of [
-      { complaints: messages.complaints() },
-      { complaints: state.complaints() },
-      { complaints: brief.complaints() },
-    ]
-  ) complaints.forEach((complaint) => journal.complain(complaint));
+  for (const glimpse of brief.glimpses()) journal.note(`a glimpse of ${glimpse}`);
+  for (const ledger of [messages, state, brief]) {
+    for (const complaint of ledger.complaints()) journal.complain(complaint);
+  }
   if (traffic.largest > MEMORY) journal.complain(`an agent took ${traffic.largest} bytes`);
   // A test in which nothing happened proves nothing.
   const { accepted, arrived } = messages.counts();

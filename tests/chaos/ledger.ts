@@ -221,7 +221,7 @@ export class BriefLedger {
   readonly #tolerance: Tolerance;
   readonly #complaints = new Set<string>();
   #accepted = 0;
-  #glimpses = 0;
+  readonly #glimpses: string[] = [];
   #sightings = 0;
 
   constructor(tolerance: Tolerance) {
@@ -266,15 +266,24 @@ export class BriefLedger {
     return [...this.#complaints];
   }
 
+  /** Which were seen for a moment after their end. */
+  glimpses(): readonly string[] {
+    return this.#glimpses;
+  }
+
   counts(): { accepted: number; sightings: number; glimpses: number } {
-    return { accepted: this.#accepted, sightings: this.#sightings, glimpses: this.#glimpses };
+    return {
+      accepted: this.#accepted,
+      sightings: this.#sightings,
+      glimpses: this.#glimpses.length,
+    };
   }
 
   #late(observer: string, key: string, brief: Brief, end: number, now: number): void {
     const first = brief.late.get(observer);
     if (first === undefined) {
       brief.late.set(observer, now);
-      this.#glimpses++;
+      this.#glimpses.push(`${key} at ${observer} ${Math.round(now - end)} ms after its end`);
       return;
     }
     if (now - first < this.#tolerance.glimpse) return;
