@@ -19,13 +19,13 @@ export function dotOf(links: readonly LinkRow[]): string[] {
     ...[...names].map(([name, { node }]) =>
       `  ${quoted(name)}${node === null ? " [style=dashed]" : ""};`
     ),
-    ...links.map(({ a, b, state }) => {
+    ...links.map(({ a, b, state, carrier }) => {
       const label = [a, b].map(({ addresses }) => addresses[0] ?? "").filter((one) => one !== "");
       const attributes = [
         ...(a.interface === null ? [] : [`taillabel=${quoted(a.interface)}`]),
         ...(b.interface === null ? [] : [`headlabel=${quoted(b.interface)}`]),
         ...(label.length === 0 ? [] : [`label=${quoted(label.join(" – "))}`]),
-        ...(state === "half" ? ["style=dashed"] : []),
+        ...(carrier ? state === "half" ? ["style=dashed"] : [] : ["style=dotted", "color=gray"]),
       ];
       return `  ${quoted(nameOf(a))} -- ${quoted(nameOf(b))} [${attributes.join(", ")}];`;
     }),

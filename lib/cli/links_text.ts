@@ -21,6 +21,7 @@ interface Seen {
   readonly near: LinkEnd;
   readonly far: LinkEnd;
   readonly state: LinkRow["state"];
+  readonly carrier: boolean;
 }
 
 /** What leads away from each node that reports something; `self` first, then by name. */
@@ -31,9 +32,9 @@ function byNode(links: readonly LinkRow[], self: string | undefined): Map<string
     if (list === undefined) nodes.set(name, [seen]);
     else list.push(seen);
   };
-  for (const { a, b, state } of links) {
-    add(nameOf(a), { near: a, far: b, state });
-    if (b.interface !== null) add(nameOf(b), { near: b, far: a, state });
+  for (const { a, b, state, carrier } of links) {
+    add(nameOf(a), { near: a, far: b, state, carrier });
+    if (b.interface !== null) add(nameOf(b), { near: b, far: a, state, carrier });
   }
   for (const list of nodes.values()) list.sort((x, y) => compare(placeOf(x), placeOf(y)));
   return new Map([...nodes].sort(([x], [y]) => rank(x, self) - rank(y, self) || compare(x, y)));
@@ -74,7 +75,8 @@ export function adjacencyOf(links: readonly LinkRow[], self: string | undefined)
 type Widths = Record<"near" | "addresses" | "far" | "interface" | "farAddresses", number>;
 
 /** `  eth0  192.0.2.1/24  ───  pi-2  eth1  192.0.2.2/24`, and further addresses below. */
-function rowsBeside({ near, far, state }: Seen, widths: Widths): Cell[][] {
+function rowsBeside(seen: Seen, widths: Widths): Cell[][] {
+  const { near, far } = seen;
   const [mine, theirs] = [telling(near), telling(far)];
   const row = (i: number, place: string, node: string, theirPlace: string) => {
     const left = [pad(place, widths.near), pad(mine[i] ?? "", widths.addresses)];
@@ -88,7 +90,7 @@ function rowsBeside({ near, far, state }: Seen, widths: Widths): Cell[][] {
   const [left, right] = row(0, near.interface ?? "?", nameOf(far), far.interface ?? "");
   const more = Math.max(mine.length, theirs.length) - 1;
   return [
-    [left, line(state), right],
+    [left, line(seen), right],
     ...Array.from({ length: Math.max(0, more) }, (_, i) => {
       const [left, right] = row(i + 1, "", "", "");
       return [`${left}     ${right}`.trimEnd()];
@@ -97,19 +99,22 @@ function rowsBeside({ near, far, state }: Seen, widths: Widths): Cell[][] {
 }
 
 /** The same with the addresses of both ends below. */
-function rowsBelow({ near, far, state }: Seen, widths: Widths): Cell[][] {
+function rowsBelow(seen: Seen, widths: Widths): Cell[][] {
+  const { near, far } = seen;
   const [mine, theirs] = [telling(near), telling(far)];
   const width = Math.max(...mine.map(widthOf), 0);
   const place = far.interface === null ? "" : `  ${far.interface}`;
   return [
-    [`  ${pad(near.interface ?? "?", widths.near)} `, line(state), ` ${nameOf(far)}${place}`],
+    [`  ${pad(near.interface ?? "?", widths.near)} `, line(seen), ` ${nameOf(far)}${place}`],
     ...Array.from({ length: Math.max(mine.length, theirs.length) }, (_, i) => [
       `      ${pad(mine[i] ?? "", width)}${theirs[i] === undefined ? "" : ` – ${theirs[i]}`}`,
     ]),
   ];
 }
 
-function line(state: LinkRow["state"]): Cell {
+/** `───` as both ends say, `─?─` as one says, `─╳─` unplugged. */
+function line({ state, carrier }: Seen): Cell {
+  if (!carrier) return { text: "─╳─", tone: "bad" };
   return state === "open" ? { text: "───", tone: "good" } : { text: "─?─", tone: "bad" };
 }
 
@@ -182,12 +187,13 @@ function childrenFrom(
 
 function branches(name: string, indent: string, children: Map<string, Branch[]>): Cell[][] {
   const list = children.get(name) ?? [];
-  return list.flatMap(({ cable: { near, far, state }, again }, i): Cell[][] => {
+  return list.flatMap(({ cable, again }, i): Cell[][] => {
+    const { near, far } = cable;
     const last = i === list.length - 1;
     const addresses = [telling(near)[0], telling(far)[0]].filter((one) => one !== undefined);
     const row: Cell[] = [
       `${indent}${last ? "└" : "├"}─ ${near.interface ?? "?"}`,
-      line(state),
+      line(cable),
       ...(far.interface === null ? [] : [far.interface]),
       again ? `${nameOf(far)} (above)` : { text: nameOf(far), tone: "strong" },
       ...(addresses.length === 0 ? [] : [{ text: addresses.join(" – "), tone: "dim" } as const]),

@@ -187,6 +187,8 @@ export interface LinkRow {
   b: LinkEnd;
   /** `half`: only one end reports it. */
   state: "open" | "half";
+  /** False where an end reports that nothing is plugged in there. */
+  carrier: boolean;
 }
 
 /** Labels that a peer announced for one of its addresses. */
@@ -211,12 +213,17 @@ export interface LsoeSessionRow {
   labels: LabelRow[];
   /** It fell silent, and what it announced is kept (`keep-state-on-timeout`). */
   stale: boolean;
+  /** False where our interface has no carrier: the cable is out, and the session waits for it. */
+  carrier: boolean;
 }
 
 /** What happens on the cables: `lsoe watch --json`, one line. Fields that do not apply are absent. */
 export interface LsoeEventRow {
   at: string;
-  /** `present`: a session that is there at the start. `link…`: both ends have an address in one subnet. */
+  /**
+   * `present`: a session that is there at the start. `link…`: both ends have an address in one subnet.
+   * `noCarrier`, `carrier`: the cable of a session was pulled, and is back.
+   */
   event:
     | "present"
     | "opened"
@@ -229,7 +236,9 @@ export interface LsoeEventRow {
     | "error"
     | "hopeless"
     | "rejected"
-    | "listCut";
+    | "listCut"
+    | "noCarrier"
+    | "carrier";
   interface?: string;
   peerMac?: string;
   peerId?: string;
@@ -238,6 +247,8 @@ export interface LsoeEventRow {
   reason?: string;
   /** Of `error`: who sent it. */
   direction?: "received" | "sent";
+  /** Of `present`: false where its cable is out. */
+  carrier?: false;
   /** Of `present` and `learned`: all that the peer announces now. */
   addresses?: string[];
   labels?: LabelRow[];

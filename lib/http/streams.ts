@@ -85,11 +85,12 @@ export class Streams {
     if (topic === "interfaces") {
       return this.#api.interfaces().map((row) => ({ event: "present", at, ...row }));
     }
-    return this.#api.lsoeSessions().map(({ sinceSeconds, stale, ...row }) => ({
+    return this.#api.lsoeSessions().map(({ sinceSeconds, stale, carrier, ...row }) => ({
       event: "present",
       at: new Date(Date.now() - sinceSeconds * 1_000).toISOString(),
       ...row,
       ...(stale && { stale }),
+      ...(!carrier && { carrier }),
     }));
   }
 

@@ -20,6 +20,7 @@ const cable = (a: LinkEnd, b: LinkEnd, state: LinkRow["state"] = "open"): LinkRo
   a,
   b,
   state,
+  carrier: true,
 });
 
 const LINKS: LinkRow[] = [
@@ -113,6 +114,16 @@ Deno.test("links --dot: an edge a cable, and whatever a name holds stays within 
     '  "pi-2 " -- "(00:00:00:00:00:00:00:00:00:04)" [taillabel="eth1", style=dashed];',
     "}",
   ]);
+});
+
+Deno.test("links: a cable that is out is drawn so, whatever both ends last said", () => {
+  const out = [{ ...cable(end("a", "e0", 1), end("b", "e1", 2)), carrier: false }];
+  assert.deepEqual(lines(adjacencyOf(out, "a")).slice(0, 2).map((line) => line.trimEnd()), [
+    "a (this node)",
+    "  e0    ─╳─  b  e1",
+  ]);
+  assert.deepEqual(lines(treeOf(out, "a")), ["a (this node)", "└─ e0 ─╳─ e1 b"]);
+  assert.match(dotOf(out).join(), /headlabel="e1", style=dotted, color=gray\]/);
 });
 
 Deno.test("an LSOE id is shown as text where it is text", () => {

@@ -375,6 +375,7 @@ export const SESSION: LsoeSessionRow = {
   addresses: ["192.0.2.2/24"],
   labels: [],
   stale: false,
+  carrier: true,
 };
 
 /** A fake agent that serves in a temporary folder. */

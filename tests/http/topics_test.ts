@@ -59,15 +59,19 @@ Deno.test("topic=interfaces: what is there, ready, then each change; gone with i
 
 Deno.test("topic=lsoe: only with a snapshot it begins with the sessions", async () => {
   await using served = await serveFake();
-  served.agent.sessions = [SESSION, { ...SESSION, peerMac: "02:00:00:00:00:03", stale: true }];
+  const other = { ...SESSION, peerMac: "02:00:00:00:00:03", stale: true, carrier: false };
+  served.agent.sessions = [SESSION, other];
   const plain = await stream(served, "/v1/events?topic=lsoe");
   assert.deepEqual(dataOf(await plain.readUntil("event: ready")), []);
   const full = await stream(served, "/v1/events?topic=lsoe&snapshot=1");
   const present = dataOf(await full.readUntil("event: ready"));
-  assert.deepEqual(present.map(({ event, peerMac, stale }) => [event, peerMac, stale]), [
-    ["present", SESSION.peerMac, undefined],
-    ["present", "02:00:00:00:00:03", true],
-  ]);
+  assert.deepEqual(
+    present.map(({ event, peerMac, stale, carrier }) => [event, peerMac, stale, carrier]),
+    [
+      ["present", SESSION.peerMac, undefined, undefined],
+      ["present", "02:00:00:00:00:03", true, false],
+    ],
+  );
   const age = Date.now() - Date.parse(present[0].at);
   assert.ok(Math.abs(age - 65_000) < 5_000, "since when");
   const opened = { at: AT, event: "opened" as const, interface: "eth0" };

@@ -31,6 +31,8 @@ export interface LinkReport {
   readonly peerAddresses: readonly string[];
   /** The peer fell silent. */
   readonly stale: boolean;
+  /** The reporting end has no carrier. */
+  readonly noCarrier: boolean;
 }
 
 /** The key of a session's entry. What a key may not contain is replaced. */
@@ -39,8 +41,12 @@ export function linkKey({ interface: name, peerMac }: SessionView): string {
   return `${LINKS_PREFIX}${safe}/${peerMac}`;
 }
 
-/** The value of a session's entry. `addresses`: those of our interface. */
-export function linkValue(session: SessionView, addresses: readonly string[]): Value {
+/** The value of a session's entry. `addresses`: those of our interface; `carrier`: whether it carries. */
+export function linkValue(
+  session: SessionView,
+  addresses: readonly string[],
+  carrier = true,
+): Value {
   const { localMac, peerId, stale } = session;
   const peerLabels = labelRows(session);
   return {
@@ -54,6 +60,7 @@ export function linkValue(session: SessionView, addresses: readonly string[]): V
       ),
     }),
     ...(stale && { stale }),
+    ...(!carrier && { noCarrier: true }),
   };
 }
 
@@ -91,7 +98,7 @@ export function readLink({ key, value }: Entry): LinkReport | undefined {
     [];
   if (name === undefined || peerMac === undefined || name.length > MAX_TEXT) return undefined;
   if (typeof value !== "object" || Array.isArray(value)) return undefined;
-  const { mac, addresses, peerId, peerAddresses, stale } = value;
+  const { mac, addresses, peerId, peerAddresses, stale, noCarrier } = value;
   if (typeof mac !== "string" || !/^(?:[0-9a-f]{2}:){5}[0-9a-f]{2}$/.test(mac)) return undefined;
   return {
     interface: name,
@@ -101,6 +108,7 @@ export function readLink({ key, value }: Entry): LinkReport | undefined {
     peerId: typeof peerId === "string" && peerId.length <= MAX_TEXT ? peerId : "",
     peerAddresses: texts(peerAddresses),
     stale: stale === true,
+    noCarrier: noCarrier === true,
   };
 }
 

@@ -88,7 +88,8 @@ function row(report: Reported, other: Reported | undefined, names: Map<string, s
     }
     : endOf(other, report.peerId);
   const open = other !== undefined && !report.stale && !other.stale;
-  return { a: endOf(report, other?.peerId ?? ""), b, state: open ? "open" : "half" };
+  const carrier = !report.noCarrier && other?.noCarrier !== true;
+  return { a: endOf(report, other?.peerId ?? ""), b, state: open ? "open" : "half", carrier };
 }
 
 function endOf(report: Reported, id: string): LinkEnd {

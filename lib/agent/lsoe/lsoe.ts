@@ -13,7 +13,13 @@ import {
   type Scheduler,
 } from "../../core/mod.ts";
 import type { LsoeEventRow, LsoeSessionRow } from "../../http/api.ts";
-import { type LabelBinding, Lsoe, type LsoeEvent, type SessionState } from "../../lsoe/mod.ts";
+import {
+  type LabelBinding,
+  Lsoe,
+  type LsoeEvent,
+  type SessionState,
+  type SessionView,
+} from "../../lsoe/mod.ts";
 import type { InterfaceInfo, LabelSource, PacketSystem } from "../../net/mod.ts";
 import { type Feed, feedInto } from "../network/feed.ts";
 import { Listeners } from "../listeners.ts";
@@ -34,7 +40,7 @@ import { LsoePort } from "./port.ts";
 import type { PublishedInto } from "../own_entries.ts";
 import { LinkPublisher } from "./publish.ts";
 import { type ReportCounters, Reporter } from "./report.ts";
-import { eventRow, LsoeLog, sessionRow } from "./tell.ts";
+import { carrierRow, eventRow, LsoeLog, sessionRow } from "./tell.ts";
 import type { Network } from "../network/network.ts";
 import type { Problems } from "../problems.ts";
 
@@ -95,6 +101,8 @@ export class LsoeService {
   readonly #listeners: Listeners<LsoeEventRow>;
   readonly #say: LsoeLog;
   #table: LsoeTable | undefined;
+  /** Indices of interfaces without a carrier, as last told. */
+  #silent: ReadonlySet<number> = new Set();
   #chosen: ChosenInterfaces = { speaking: new Set(), exported: new Set() };
   #run: Run | undefined;
   /** Why it does not run, though it is switched on. */
@@ -136,7 +144,22 @@ export class LsoeService {
     if (!machine || !table) return;
     this.#choose(table, all);
     this.#feed((now) => machine.setInterfaces(now, all));
+    this.#tellCarriers(machine.sessions(), all);
     publisher?.changed();
+  }
+
+  /** Sessions outlive a cable that is out for a moment, and nobody would see that it is. */
+  #tellCarriers(sessions: readonly SessionView[], all: readonly InterfaceInfo[]): void {
+    const silent = withoutCarrier(all);
+    const at = new Date(this.#around.clock.wall()).toISOString();
+    for (const session of sessions) {
+      const { interfaceIndex: index } = session;
+      const carrier = !silent.has(index);
+      if (session.state !== "open" || carrier === !this.#silent.has(index)) continue;
+      this.#say.carrier(session, carrier, this.#nodes());
+      this.#listeners.tell(carrierRow(session, carrier, at, this.#nodes()));
+    }
+    this.#silent = silent;
   }
 
   /** @throws {AgentError} exit 1 where it is switched off, 4 where it may not run. */
@@ -144,7 +167,10 @@ export class LsoeService {
     const { machine } = this.#running();
     const now = this.#around.clock.now();
     const nodeOf = this.#nodes();
-    return machine.sessions().map((session) => sessionRow(session, now, nodeOf));
+    const silent = withoutCarrier(this.#around.interfaces());
+    return machine.sessions().map((session) =>
+      sessionRow(session, now, nodeOf, !silent.has(session.interfaceIndex))
+    );
   }
 
   /** Each event from now on; also across changes of the config. Throws as {@linkcode sessions}. */
@@ -239,6 +265,7 @@ export class LsoeService {
     const setLabels = (kernel: readonly LabelBinding[]) =>
       this.#feed((now) => machine.setLabels(now, labelsOf(table, kernel)));
     const unsubscribe = labels?.subscribe(setLabels) ?? (() => {});
+    this.#silent = withoutCarrier(all);
     this.#run = { table, port, machine, publisher, reporter, unsubscribe };
     setLabels(labels?.current() ?? []);
     this.#feed((now) => machine.setInterfaces(now, all));
@@ -344,4 +371,9 @@ export class LsoeService {
       return names.get(peerId) ?? null;
     };
   }
+}
+
+/** Their indices. */
+function withoutCarrier(interfaces: readonly InterfaceInfo[]): Set<number> {
+  return new Set(interfaces.filter(({ running }) => !running).map(({ index }) => index));
 }

@@ -84,11 +84,15 @@ export class LinkPublisher implements Machine {
   /** What should stand there, the oldest session first: the new ones have to do without. */
   #wanted(): Map<string, Value> {
     const { localId, sessions, interfaces } = this.#options;
-    const addresses = new Map(interfaces().map((info) => [info.index, info.addresses]));
+    const infos = new Map(interfaces().map((info) => [info.index, info]));
     const wanted = new Map<string, Value>([[LSOE_ID_KEY, localId]]);
     const open = sessions().filter(({ state, stale }) => state === "open" || stale);
     for (const session of [...open].sort((a, b) => a.id - b.id)) {
-      wanted.set(linkKey(session), linkValue(session, addresses.get(session.interfaceIndex) ?? []));
+      const info = infos.get(session.interfaceIndex);
+      wanted.set(
+        linkKey(session),
+        linkValue(session, info?.addresses ?? [], info?.running ?? true),
+      );
     }
     return wanted;
   }

@@ -18,8 +18,13 @@ const SPAN = 600_000;
 /** The name of the node that has an LSOE id, where one is known. */
 export type NodeOf = (peerId: string) => string | null;
 
-/** A session as `lsoe sessions` shows it. `now`: monotonic ms. */
-export function sessionRow(session: SessionView, now: number, nodeOf: NodeOf): LsoeSessionRow {
+/** A session as `lsoe sessions` shows it. `now`: monotonic ms; `carrier`: whether its interface carries. */
+export function sessionRow(
+  session: SessionView,
+  now: number,
+  nodeOf: NodeOf,
+  carrier: boolean,
+): LsoeSessionRow {
   const { interface: name, peerMac, peerId, state, since, stale } = session;
   return {
     interface: name,
@@ -31,7 +36,19 @@ export function sessionRow(session: SessionView, now: number, nodeOf: NodeOf): L
     addresses: addressRows(session),
     labels: labelRows(session),
     stale,
+    carrier,
   };
+}
+
+/** That the cable of a session was pulled, or is back. */
+export function carrierRow(
+  { interface: name, peerMac, peerId }: SessionView,
+  carrier: boolean,
+  at: string,
+  nodeOf: NodeOf,
+): LsoeEventRow {
+  const event = carrier ? "carrier" : "noCarrier";
+  return { at, event, interface: name, peerMac, peerId, peerNode: nodeOf(peerId) };
 }
 
 /** An event as scripts see it; undefined for what is none of theirs. */
@@ -173,6 +190,11 @@ export class LsoeLog {
       case "linkDown":
         return;
     }
+  }
+
+  carrier(session: SessionView, carrier: boolean, nodeOf: NodeOf): void {
+    const what = carrier ? "the cable is back" : "the cable is out; the session waits for it";
+    this.#say(`${where(session, nodeOf)}: ${what}`);
   }
 
   #say(line: string): void {

@@ -26,7 +26,8 @@ export async function run({ globals, out }: Call): Promise<number> {
   return 0;
 }
 
-function state({ state, stale }: LsoeSessionRow): Cell {
+function state({ state, stale, carrier }: LsoeSessionRow): Cell {
+  if (!carrier) return { text: "no carrier", tone: "bad" };
   if (stale) return { text: "silent", tone: "bad" };
   return { text: state, tone: state === "open" ? "good" : "dim" };
 }

@@ -24,6 +24,8 @@ const TONES: Partial<Record<LsoeEventRow["event"], "good" | "bad">> = {
   macMoved: "bad",
   error: "bad",
   hopeless: "bad",
+  noCarrier: "bad",
+  carrier: "good",
 };
 
 function cells(event: LsoeEventRow): Cell[] {

@@ -71,6 +71,43 @@ Deno.test("lsoe: a cable that is pulled, and an agent that stops, are gone from 
   deepStrictEqual([...a.faults, ...b.faults, ...c.faults], []);
 });
 
+Deno.test("lsoe: a cable that is out is said at once, and its session waits for it", async () => {
+  const wires = new Wires();
+  const [a, b, c] = await agents(wires, 3) as [LsoeAgent, LsoeAgent, LsoeAgent];
+  const [x] = wires.cable(a.kernel, b.kernel);
+  wires.cable(b.kernel, c.kernel);
+  wires.run(1_000);
+  const carriers = () => c.links().map(({ state, carrier }) => [state, carrier]);
+  const sessions = () => a.service.sessions().map(({ state, carrier }) => [state, carrier]);
+  deepStrictEqual([carriers(), sessions()], [[["open", true], ["open", true]], [["open", true]]]);
+  const { sinceSeconds } = a.service.sessions()[0]!;
+  const events = a.events();
+  x.wire!.up = false;
+  wires.run(1_600);
+  deepStrictEqual(
+    [carriers(), sessions()],
+    [[["open", false], ["open", true]], [["open", false]]],
+    "everybody sees which one",
+  );
+  x.wire!.up = true;
+  wires.run(2_600);
+  deepStrictEqual([carriers(), sessions()], [[["open", true], ["open", true]], [["open", true]]]);
+  ok(a.service.sessions()[0]!.sinceSeconds > sinceSeconds + 1, "the same session");
+  deepStrictEqual(events.map(({ event, interface: name, peerNode }) => [event, name, peerNode]), [
+    ["noCarrier", "eth0", "pi-2"],
+    ["carrier", "eth0", "pi-2"],
+  ]);
+  deepStrictEqual(a.log.slice(-2), [
+    "<6>LSOE: eth0: pi-2: the cable is out; the session waits for it",
+    "<6>LSOE: eth0: pi-2: the cable is back",
+  ]);
+  // An interface that is switched off is another matter: its sessions close.
+  x.up = false;
+  wires.run(3_000);
+  deepStrictEqual(events.slice(2).map(({ event }) => event).includes("noCarrier"), false);
+  deepStrictEqual([...a.faults, ...b.faults, ...c.faults], []);
+});
+
 Deno.test("lsoe: five agents on a bridge see all ten pairs; with the usual destination none", async () => {
   for (const [toml, pairs] of [[HELLO_TO_ALL, 10], ["", 0]] as const) {
     const wires = new Wires();
