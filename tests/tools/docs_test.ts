@@ -6,10 +6,32 @@ import { routes } from "../../lib/http/routes.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 const page = (name: string) => Deno.readTextFileSync(new URL(name, ROOT));
-const PAGES = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"].concat(
-  [...Deno.readDirSync(new URL("docs/", ROOT))].map(({ name }) => `docs/${name}`)
-    .filter((name) => name.endsWith(".md")),
-);
+/** All Markdown of the repository, by its path from the root. */
+const PAGES = markdown("").sort();
+
+function markdown(folder: string): string[] {
+  return [...Deno.readDirSync(new URL(`./${folder}`, ROOT))].flatMap(({ name, isDirectory }) => {
+    if (isDirectory) {
+      const foreign = name.startsWith(".") || name === "dist" || name === "node_modules";
+      return foreign ? [] : markdown(`${folder}${name}/`);
+    }
+    return name.endsWith(".md") ? [`${folder}${name}`] : [];
+  });
+}
+
+/** Where a page leads to, in it or beside it; addresses of the web left out. */
+function links(text: string): string[] {
+  const prose = text.replaceAll(/^```[\s\S]*?^```/gm, "").replaceAll(/`[^`\n]*`/g, "");
+  return [...prose.matchAll(/\]\(([^)\s]+)\)/g)].map(([, target = ""]) => target)
+    .filter((target) => !/^[a-z]+:/.test(target));
+}
+
+/** Names of a page's headings as links name them. */
+function anchors(text: string): string[] {
+  return [...text.replaceAll(/^```[\s\S]*?^```/gm, "").matchAll(/^#+ (.*)$/gm)].map((
+    [, title = ""],
+  ) => title.toLowerCase().replaceAll(/[^\p{L}\p{N} _-]/gu, "").replaceAll(" ", "-"));
+}
 
 /** The first cells of the rows of the table under these column heads, without code marks. */
 function firstCells(text: string, ...heads: string[]): string[] {
@@ -45,11 +67,25 @@ Deno.test("the page of the local API lists the routes that there are", () => {
   deepStrictEqual([...new Set(listed)].sort(), real.sort());
 });
 
-Deno.test("links between the pages lead to files", () => {
+Deno.test("links between the pages lead to files, and to headings that they have", () => {
+  ok(PAGES.includes("README.md") && PAGES.includes("docs/commands/get.md"), PAGES.join());
   for (const name of PAGES) {
-    for (const [, target = ""] of page(name).matchAll(/\]\(([^)#]+)/g)) {
-      if (/^[a-z]+:/.test(target)) continue;
-      ok(Deno.statSync(new URL(target, new URL(name, ROOT))).isFile, `${name}: ${target}`);
+    for (const target of links(page(name))) {
+      const [path = "", anchor] = target.split("#");
+      const file = new URL(path === "" ? name : path, path === "" ? ROOT : new URL(name, ROOT));
+      ok(Deno.statSync(file).isFile, `${name}: ${target}`);
+      if (anchor === undefined) continue;
+      ok(anchors(Deno.readTextFileSync(file)).includes(anchor), `${name}: ${target}`);
     }
   }
+});
+
+Deno.test("the README leads to each document, once", () => {
+  // bench.md is giving way to performance.md.
+  const documents = PAGES.filter((name) =>
+    /^docs\/[^/]+\.md$/.test(name) && name !== "docs/bench.md"
+  );
+  const linked = links(page("README.md")).filter((target) => /^docs\/[^/]+\.md$/.test(target));
+  deepStrictEqual(linked.sort(), documents.sort());
+  ok(links(page("README.md")).includes("docs/commands/README.md"));
 });
