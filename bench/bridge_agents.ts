@@ -100,17 +100,6 @@ export class AgentCluster implements Cluster {
     return this.#running.map(({ pid }) => pid);
   }
 
-  /** The agents' own counters, summed over all of them. */
-  async metrics(): Promise<Map<string, number>> {
-    const sums = new Map<string, number>();
-    for (const { api } of this.#running) {
-      for (const [name, value] of await api.metrics()) {
-        sums.set(name, (sums.get(name) ?? 0) + value);
-      }
-    }
-    return sums;
-  }
-
   leaveAlone(): void {
     for (const listener of this.#listeners.splice(0)) listener.close();
   }
