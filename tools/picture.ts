@@ -237,26 +237,29 @@ class Router {
     return undefined;
   }
 
-  /** Out at a side or below, down beside all rooms, and in at a side. */
+  /** Out at a side or below, down beside all rooms, and in at a side or from below. */
   #around(from: Box, to: Box): string {
     const open = (room: Box, side: "left" | "right") =>
       !this.#boxes.some((box) =>
         box.floor === room.floor && box !== room && (box.x < room.x) === (side === "left")
       );
-    const side = open(to, "right") ? "right" : open(to, "left") ? "left" : undefined;
-    if (side === undefined) throw new Error(`no way from ${from.name} to ${to.name}; move a room`);
+    const side = !open(to, "right") && open(to, "left") ? "left" : "right";
     const lane = GAP * this.#lanes[side]++;
     const x = side === "right" ? WIDTH - 12 - lane : 138 - lane;
     const edge = (box: Box) => side === "right" ? right(box) : box.x;
+    const below = (box: Box) => box.x + 24 + lane % (box.width - 48);
     const leave = open(from, side)
       ? `M${edge(from)} ${from.y + this.#door(`${from.name} ${side}`)}`
-      : `M${from.x + 24 + lane} ${from.y + ROOM_HEIGHT}v${GAP + lane}`;
-    return `${leave}H${x}V${to.y + this.#door(`${to.name} ${side}`)}H${edge(to)}`;
+      : `M${below(from)} ${from.y + ROOM_HEIGHT}v${GAP + lane % 30}`;
+    const enter = open(to, side)
+      ? `V${to.y + this.#door(`${to.name} ${side}`)}H${edge(to)}`
+      : `V${to.y + ROOM_HEIGHT + GAP + lane % 30}H${below(to)}V${to.y + ROOM_HEIGHT}`;
+    return `${leave}H${x}${enter}`;
   }
 
   /** The next free height at a side of a room. */
   #door(side: string): number {
-    const height = this.#doors.get(side) ?? ROOM_HEIGHT / 2 - 3;
+    const height = this.#doors.get(side) ?? 14;
     this.#doors.set(side, height + GAP);
     return height;
   }
