@@ -147,7 +147,7 @@ export interface SealedEvents {
     about: Arrival & { readonly keyIndex: number; readonly sender: string },
   ) => void;
   /** Somebody nearby has another key; `keyId` is its 8 hexadecimal digits. Told every time. */
-  readonly onWrongKey: (from: string, keyId: string) => void;
+  readonly onWrongKey: (from: string, keyId: string, about: Arrival) => void;
 }
 
 /** A {@linkcode MulticastLink} that seals and opens. */
@@ -171,7 +171,7 @@ export class SealedMulticast {
         const { payload, keyIndex, sender } = result;
         events.onPayload(payload, from, { ...arrival, keyIndex, sender });
       } else if (result.wrongKey !== undefined) {
-        events.onWrongKey(from, result.wrongKey);
+        events.onWrongKey(from, result.wrongKey, arrival);
       }
     });
   }

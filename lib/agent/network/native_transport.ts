@@ -55,6 +55,8 @@ const RENEWAL = 10_000;
 /** Answers to multicast queries are spread over this time, in ms, and no more wait at once. */
 const ANSWER_SPREAD = 20;
 const MOST_ANSWERS = 64;
+/** The same for questions with another key, which anybody can ask. */
+const MOST_STRANGERS = 4;
 
 interface OpenLink {
   info: InterfaceInfo;
@@ -258,7 +260,12 @@ export class NativeTransport implements NetworkTransport {
           this.#machine?.receiveMulticast(now, endpoint, from, payload, { foreignKey })
         );
       },
-      onWrongKey: (from, keyId) => {
+      onWrongKey: (from, keyId, { port: theirs, multicast }) => {
+        // Nodes send from this port. Who sends from another one asks for a node, and is told by our
+        // answer that there is one, with another key; else he would wait for it in vain.
+        if (multicast && theirs !== port) {
+          this.#answerLater(endpoint, from, { port: theirs, keyIndex: 0 }, MOST_STRANGERS);
+        }
         const ours = this.#keys.map((key) => key.id).join(", ");
         problems.note(
           `${this.#network}:wrong-key:${from}`,
@@ -357,8 +364,9 @@ export class NativeTransport implements NetworkTransport {
     endpoint: EndpointId,
     from: Address,
     how: { port: number; keyIndex: number },
+    most = MOST_ANSWERS,
   ): void {
-    if (this.#streamPort === 0 || this.#answers >= MOST_ANSWERS) return;
+    if (this.#streamPort === 0 || this.#answers >= most) return;
     this.#answers++;
     setTimeout(() => {
       this.#answers--;
