@@ -285,6 +285,22 @@ export function productSources(): Map<string, string> {
   return files;
 }
 
+/** The picture of this house, in the form that `deno fmt` leaves alone. */
+export async function committedPicture(): Promise<string> {
+  const format = new Deno.Command(Deno.execPath(), {
+    args: ["fmt", "--ext", "svg", "-"],
+    cwd: ROOT,
+    stdin: "piped",
+    stdout: "piped",
+  }).spawn();
+  const writer = format.stdin.getWriter();
+  await writer.write(new TextEncoder().encode(picture(productSources())));
+  await writer.close();
+  const { success, stdout } = await format.output();
+  if (!success) throw new Error("deno fmt does not take the picture");
+  return new TextDecoder().decode(stdout);
+}
+
 if (import.meta.main) {
-  Deno.writeTextFileSync(new URL("docs/architecture.svg", ROOT), picture(productSources()));
+  Deno.writeTextFileSync(new URL("docs/architecture.svg", ROOT), await committedPicture());
 }
