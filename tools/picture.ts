@@ -205,7 +205,7 @@ class Router {
       box.floor === from.floor && box.x > Math.min(start, end) && box.x < Math.max(start, end)
     );
     if (!between) {
-      const y = from.y + this.#door(`${from.name} ${to.name}`) - 12;
+      const y = from.y + this.#door(`${from.name} ${to.name}`);
       return `M${start} ${y}H${end}`;
     }
     const [a, b] = rightwards ? [right(from) - 24, to.x + 24] : [from.x + 24, right(to) - 24];
