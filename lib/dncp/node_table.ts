@@ -39,6 +39,8 @@ export class NodeTable {
   #nextAgeCheck: number;
   #reachable: NodeId[] | undefined;
   #unreachableCount = 0;
+  /** Of all others. */
+  #dataBytes = 0;
   /** Goes up whenever the network hash may have changed. */
   version = 0;
   /** Whole walks of the graph so far. */
@@ -67,12 +69,13 @@ export class NodeTable {
   }
 
   /**
-   * Keep a node's state. False where the table is full of reachable nodes: then the state is not
-   * kept.
+   * Keep a node's state. False where there is no room, and all the room is taken by reachable nodes:
+   * then the state is not kept.
    */
   store(record: NodeRecord): boolean {
     const before = this.#nodes.get(record.id);
-    if (!before && this.#nodes.size >= this.#profile.maxNodes && !this.#evictOne()) return false;
+    if (!record.self && !this.#makeRoom(record, before)) return false;
+    this.#dataBytes += sizeOf(record) - sizeOf(before);
     this.#nodes.set(record.id, record);
     if (before) {
       record.reachable = before.reachable;
@@ -240,17 +243,34 @@ export class NodeTable {
   #forget(record: NodeRecord): void {
     if (record.reachable) this.#setReachable(record, false);
     this.#nodes.delete(record.id);
+    this.#dataBytes -= sizeOf(record);
     this.#unreachableCount--;
   }
 
+  /** Whether one more node fits, and what its data take more than before. */
+  #makeRoom(record: NodeRecord, before: NodeRecord | undefined): boolean {
+    const { maxNodes, maxAllData } = this.#profile;
+    const more = sizeOf(record) - sizeOf(before);
+    while (
+      !before && this.#nodes.size >= maxNodes || more > 0 && this.#dataBytes + more > maxAllData
+    ) {
+      if (!this.#evictOne(record.id)) return false;
+    }
+    return true;
+  }
+
   /** Make room by forgetting the unreachable node that was last seen longest ago. */
-  #evictOne(): boolean {
+  #evictOne(spared: NodeId): boolean {
     let oldest: NodeRecord | undefined;
     for (const record of this.#nodes.values()) {
-      if (record.reachable) continue;
+      if (record.reachable || record.id === spared) continue;
       if (!oldest || record.lastReachable < oldest.lastReachable) oldest = record;
     }
     if (oldest) this.#forget(oldest);
     return oldest !== undefined;
   }
+}
+
+function sizeOf(record: NodeRecord | undefined): number {
+  return record === undefined || record.self ? 0 : record.data.length;
 }

@@ -50,6 +50,11 @@ export interface Profile {
   readonly maxStreams: number;
   /** Nodes known at the most, reachable or not; further ones are refused and counted. */
   readonly maxNodes: number;
+  /**
+   * Node data of all others together, in bytes. In memory they take up to a dozen times as much; what
+   * does not fit is refused and counted.
+   */
+  readonly maxAllData: number;
   /** What the first sighting of one's own node id leads to: RFC 7787 §4.4 or RFC 7788 §4 (docs/dncp.md). */
   readonly collisionStep: number;
 }
@@ -73,6 +78,7 @@ export const nativeProfile: Profile = {
   push: true,
   maxStreams: 1_024,
   maxNodes: 16_384,
+  maxAllData: 16_777_216,
   collisionStep: 1_000,
 };
 
@@ -95,5 +101,6 @@ export const hncpProfile: Profile = {
   push: false,
   maxStreams: 0,
   maxNodes: 1_000,
+  maxAllData: 4_194_304,
   collisionStep: 1_000,
 };

@@ -13,6 +13,7 @@ Deno.test("docs: the values of the native profile", () => {
       `${keepAlive.interval / 1_000} s × ${keepAlive.multiplier}`,
       `from ${(dense?.bound ?? 0) + 2} nodes on, ${dense?.hubs} hubs`,
       `${profile.maxNodeData.toLocaleString("en").replace(",", " ")} bytes`,
+      `${profile.maxAllData.toLocaleString("en").replaceAll(",", " ")} bytes`,
       profile.maxNodes.toLocaleString("en").replace(",", " "),
       `| ${profile.maxStreams} `,
       `${profile.publishInterval} ms × (1 + n / 2048)`,

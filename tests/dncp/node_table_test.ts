@@ -302,6 +302,34 @@ Deno.test("node table: full, it forgets whom it has not reached for longest, and
   strictEqual(table.size, 5);
 });
 
+Deno.test("node table: the data of all nodes are bounded, and who is reachable keeps what it has", () => {
+  const a = "0000000a";
+  const room = node(hncpProfile, a, [link(a)]).data.length;
+  const profile = { ...hncpProfile, maxAllData: 4 * room };
+  const table = new NodeTable(profile, a, 0, () => {});
+  const id = (i: number) => `b000000${i}`;
+  table.store(node(profile, a, [0, 1].map((i) => link(id(i))), { self: true }));
+  for (let i = 0; i < 4; i++) ok(table.store(node(profile, id(i), [link(a)], { now: i })));
+  table.update(10);
+  ok(table.store(node(profile, id(4), [link(a)], { now: 20 })));
+  strictEqual(table.get(id(2)), undefined, "the oldest of the unreachable ones went");
+  const grown = node(profile, id(0), [link(a), link(id(1))], { now: 30, seqno: 2 });
+  ok(table.store(grown), "it takes the room of the others that are unreachable");
+  deepStrictEqual([table.get(id(3)), table.get(id(4))].filter(Boolean).length, 1);
+  const links = Array.from({ length: 9 }, (_, i) => link(a, i + 1));
+  ok(!table.store(node(profile, id(1), links, { now: 40, seqno: 2 })), "no room for so much");
+  strictEqual(table.get(id(1))?.seqno, 1);
+  ok(
+    table.store(node(profile, id(1), [link(a)], { now: 50, seqno: 3 })),
+    "what is no more has room",
+  );
+  deepStrictEqual(table.reachableIds(), [a, id(0), id(1)]);
+  // What went has given its room back.
+  table.update(hncpProfile.grace + 10_000);
+  table.update(hncpProfile.grace + 20_000);
+  ok(table.store(node(profile, id(5), [link(a)], { now: hncpProfile.grace + 20_000 })));
+});
+
 Deno.test("node table: first hops of a reader are reachable whenever their data come", () => {
   const [a, b, c] = ["0a", "0b", "0c"].map((x) => x.repeat(4).slice(0, 8)) as [
     string,
