@@ -7,6 +7,7 @@
 import type { PiotStore } from "./api.ts";
 import type { Epoch, Id } from "./fields.ts";
 import type { FrameFields } from "./frame.ts";
+import { decodeHeader } from "./header.ts";
 import { keys, ordinalOf, receivedRecord, receivingRecord, recentRecord } from "./records.ts";
 import { RECENT, SeenIds } from "./seen.ts";
 import type { Totals } from "./totals.ts";
@@ -63,7 +64,10 @@ export class Inbox {
     this.#slot = Math.max(0, ...this.#recent.values()) + 1;
     for (const [key, value] of store.scan(keys.inbox(this.#link))) {
       const at = ordinalOf(key);
-      this.#keep({ at, ...receivedRecord.decode(value) });
+      const record = receivedRecord.decode(value);
+      // Damage is found here or never: lists of messages must not stumble over it later.
+      decodeHeader(record.header);
+      this.#keep({ at, ...record });
       this.#next = at + 1;
     }
   }

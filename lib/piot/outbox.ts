@@ -8,7 +8,7 @@ import type { DropReason } from "./api.ts";
 import type { Epoch, Id } from "./fields.ts";
 import { fnv1a } from "./fnv.ts";
 import type { FrameFields } from "./frame.ts";
-import { encodeHeader, MessageKind, TOMBSTONE_ID } from "./header.ts";
+import { decodeHeader, encodeHeader, MessageKind, TOMBSTONE_ID } from "./header.ts";
 import { Queue } from "./queue.ts";
 import { entryRecord, keys, ordinalOf, sendingRecord } from "./records.ts";
 import type { PiotStore } from "./api.ts";
@@ -118,7 +118,10 @@ export class Outbox {
     for (const [key, value] of store.scan(keys.entries(this.#link))) {
       const at = ordinalOf(key);
       const seq = numbers.get(at);
-      const entry: Entry = { ...entryRecord.decode(value), at, seq, mismatches: 0 };
+      const record = entryRecord.decode(value);
+      // As in the inbox: damage is found at the start.
+      decodeHeader(record.header);
+      const entry: Entry = { ...record, at, seq, mismatches: 0 };
       if (seq === undefined) this.#held.push(entry);
       else this.#sent.set(seq, entry);
       this.#count(entry, 1);

@@ -1,12 +1,17 @@
 import assert from "node:assert/strict";
+import { Random } from "../../lib/core/mod.ts";
 import {
   CloseCode,
+  DEFAULTS,
   encodeHeader,
   type Frame,
+  Piot,
   type PiotConfig,
   PREFACE,
 } from "../../lib/piot/mod.ts";
 import { proofOf } from "../../lib/piot/proof.ts";
+import { receivedRecord } from "../../lib/piot/records.ts";
+import { WireError } from "../../lib/wire/bytes.ts";
 import { Bench, FakePeer, type FrameOf, PEER } from "./fake_peer.ts";
 
 const header = encodeHeader({ kind: 0 });
@@ -297,4 +302,26 @@ Deno.test("a full disk: the send is refused, nothing is half-written, and later 
   const again = new FakePeer(bench);
   again.open();
   assert.equal(sent(bench, again, "kept").seq, 1);
+});
+
+Deno.test("a stored message without a header is found at the start, not when messages are listed", () => {
+  const { bench, peer } = opened();
+  peer.send(msg(1, "1"));
+  const [key] = [...bench.disk.scan("")].find(([key]) => key.includes("/i/")) ?? [];
+  assert.ok(key);
+  const headless = { id: id("1"), header: Uint8Array.of(0xa0), body: body("1"), received: 1 };
+  bench.disk.commit(new Map([[key, receivedRecord.encode(headless)]]));
+  const random = new Random(1);
+  const start = () =>
+    new Piot({
+      id: "0".repeat(31) + "1",
+      name: "node",
+      config: DEFAULTS,
+      store: bench.disk,
+      random,
+      randomBytes: (length) => random.bytes(length),
+      wall: () => 1,
+      output: { dial() {}, write() {}, close() {}, event() {} },
+    }, 0);
+  assert.throws(start, WireError);
 });

@@ -50,8 +50,15 @@ function read(store: Pick<Store, "entries">): { id: Id; nodes: Map<string, strin
   const entry = store.entries(OWN).find(({ key }) => key === KEY);
   if (!entry) return undefined;
   try {
-    const { id, nodes } = decodeCbor(entry.value) as { id: string; nodes: Record<string, string> };
-    return /^[0-9a-f]{32}$/.test(id) ? { id, nodes: new Map(Object.entries(nodes)) } : undefined;
+    const value = decodeCbor(entry.value);
+    if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
+    const { id, nodes } = value;
+    if (typeof id !== "string" || !/^[0-9a-f]{32}$/.test(id)) return undefined;
+    if (typeof nodes !== "object" || nodes === null || Array.isArray(nodes)) return undefined;
+    const known = Object.entries(nodes).filter((one): one is [string, string] =>
+      typeof one[1] === "string"
+    );
+    return { id, nodes: new Map(known) };
   } catch (error) {
     if (error instanceof WireError) return undefined;
     throw error;

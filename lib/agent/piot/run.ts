@@ -18,6 +18,7 @@ import {
   type PiotEvent,
 } from "../../piot/mod.ts";
 import { type MessageStore, openMessages, type Store } from "../../store/mod.ts";
+import { WireError } from "../../wire/bytes.ts";
 import type { Log } from "../log.ts";
 import type { Problems } from "../problems.ts";
 import { Connections, PIOT_PORT } from "./connections.ts";
@@ -30,7 +31,7 @@ import { machineConfig, type PiotTables, readKey } from "./piot_config.ts";
 import { RouteEngine } from "./routes.ts";
 import { closeName } from "./rows.ts";
 import type { TasksHost } from "./tasks.ts";
-import { PiotLog } from "./tell.ts";
+import { PiotLog, unreadable } from "./tell.ts";
 
 /** Calls and plans wait so long for a session with a node that can be dialled, in ms. */
 const CONNECT = 5_000;
@@ -159,7 +160,7 @@ export class PiotRun implements MailboxHost, TasksHost {
       }
     } catch (error) {
       this.#store.close();
-      throw error;
+      throw error instanceof WireError ? unreadable(this.#store.path, error) : error;
     }
   }
 

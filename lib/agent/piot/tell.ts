@@ -3,7 +3,9 @@
  *
  * @module
  */
+import { AgentError, ExitCode } from "../../core/errors.ts";
 import { isPlanEnded, type LinkView, type PiotEvent } from "../../piot/mod.ts";
+import type { WireError } from "../../wire/bytes.ts";
 import type { Log } from "../log.ts";
 import type { Problems } from "../problems.ts";
 import type { PiotCounters } from "./figures.ts";
@@ -69,4 +71,14 @@ export class PiotLog {
       }
     }
   }
+}
+
+/** SQLite has found the file sound, and yet a record in it is not what was written. */
+export function unreadable(path: string, cause: WireError): AgentError {
+  return new AgentError(
+    `${path} holds a record that cannot be read (${cause.message}); stop the agent and move the ` +
+      "file away, which loses the messages that wait in it",
+    ExitCode.Refused,
+    { cause },
+  );
 }

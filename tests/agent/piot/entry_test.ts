@@ -2,6 +2,7 @@
 import { deepStrictEqual, notStrictEqual, ok, strictEqual } from "node:assert/strict";
 import fc from "fast-check";
 import { addressesOf, entryValue, hostToken, readEntry } from "../../../lib/agent/piot/entry.ts";
+import { encodeCbor, type Json } from "../../../lib/wire/cbor.ts";
 import { identityOf } from "../../../lib/agent/piot/identity.ts";
 import { Random } from "../../../lib/core/mod.ts";
 import type { StoredEntry } from "../../../lib/store/mod.ts";
@@ -88,4 +89,14 @@ Deno.test("identity: made once, kept with the node id, and new on a copied disk"
   strictEqual(identityOf(store, [{ name: "work", nodeId: "c1" }], bytes), renamed);
   store.spoil();
   notStrictEqual(identityOf(store, [{ name: "work", nodeId: "c1" }], bytes), renamed);
+});
+
+Deno.test("identity: whatever stands in its place makes a new one", () => {
+  const odd: Json[] = [null, 7, [], {}, { id: "0".repeat(32) }, { id: [], nodes: {} }];
+  for (const value of [...odd, { id: "0".repeat(32), nodes: [] }]) {
+    const store = memory();
+    store.putEntries("", [{ key: "piot/identity", value: encodeCbor(value), at: 0 }]);
+    const id = identityOf(store, [], (length) => new Uint8Array(length).fill(0xab));
+    strictEqual(id, "ab".repeat(16), JSON.stringify(value));
+  }
 });

@@ -1,6 +1,7 @@
 /** Messages between real agents on real sockets of 127.0.0.1. */
 import { deepStrictEqual, match, ok, rejects, strictEqual } from "node:assert/strict";
 import { generateKey, writeKeyFile } from "../../../lib/agent/config/keys.ts";
+import { openMessages } from "../../../lib/store/mod.ts";
 import { Place, until } from "../in_process.ts";
 import { apiOf, meet, Refused } from "./api.ts";
 
@@ -316,4 +317,30 @@ Deno.test("messages: damage to their file costs what waited, and not the id", as
   ok(again.log.some((line) => /messages.db was damaged/.test(line)), again.log.join("\n"));
   using fromA = apiOf(again);
   strictEqual((await fromA.outbox()).messages, 0);
+});
+
+Deno.test("messages: a record that cannot be read is said in one line, and all else goes on", async () => {
+  await using place = new Place();
+  const a = await place.start("pi-a");
+  {
+    using fromA = apiOf(a);
+    await fromA.send({ to: "x", text: "1" }, "0");
+  }
+  await place.stop(a);
+  const path = `${place.dir}/pi-a/messages.db`;
+  const store = openMessages(path, () => {});
+  const [key] = store.scan("0").find(([key]) => key.includes("/o/")) ?? [];
+  ok(key !== undefined);
+  store.commit(new Map([[key, Uint8Array.of(0xa0)]]));
+  store.close();
+  const again = await place.start("pi-a");
+  using fromA = apiOf(again);
+  await rejects(
+    fromA.outbox(),
+    refusal(403, /do not run: .*messages\.db holds a record that cannot be read \(.*\); stop the/),
+  );
+  await place.stop(again);
+  Deno.removeSync(path);
+  using anew = apiOf(await place.start("pi-a"));
+  strictEqual((await anew.outbox()).messages, 0);
 });
