@@ -5,7 +5,7 @@ import { renderEffective } from "../../lib/agent/config/render.ts";
 import { RingLogs } from "../../lib/agent/ring/log.ts";
 import { unitText } from "../../lib/agent/service/unit.ts";
 import { apiOf } from "../agent/piot/api.ts";
-import { Place } from "../agent/in_process.ts";
+import { Place, until, valuesIn } from "../agent/in_process.ts";
 
 const TOKEN = "correct-horse-battery-staple";
 
@@ -51,6 +51,23 @@ Deno.test("files: what an agent writes can be read by its user alone, and its so
   deepStrictEqual(all.filter(({ mode }) => (mode & 0o077) !== 0), []);
   strictEqual(Deno.statSync(`${place.dir}/a`).mode! & 0o777, 0o700);
   strictEqual(Deno.statSync(running.agent.socket!).mode! & 0o777, 0o660);
+});
+
+Deno.test("files: what other nodes publish is on no disk but their own", async () => {
+  await using place = new Place();
+  const a = await place.start("a");
+  const b = await place.start("b", { connect: [a.address] });
+  using api = apiOf(b);
+  await api.ask("PUT", "/v1/state/diary", "dear diary");
+  await until("it is told", () => valuesIn(a.network)["b:diary"] === "dear diary");
+  await place.stop(a);
+  await place.stop(b);
+  const holders = (name: string) =>
+    [...files(`${place.dir}/${name}`)].filter(({ path }) =>
+      new TextDecoder("latin1").decode(Deno.readFileSync(path)).includes("dear diary")
+    );
+  strictEqual(holders("a").length, 0);
+  ok(holders("b").length > 0);
 });
 
 Deno.test("files: the folder of the ring's logs is its owner's", async () => {

@@ -1,11 +1,19 @@
 /** Somebody who holds a key that was taken out of use. */
-import { deepStrictEqual, match, rejects, strictEqual } from "node:assert/strict";
+import { deepStrictEqual, match, rejects, strictEqual, throws } from "node:assert/strict";
 import { generateKey, writeKeyFile } from "../../lib/agent/config/keys.ts";
 import { dialSecure, Sealer } from "../../lib/net/mod.ts";
 import { nativeProfile, TlvEncoder } from "../../lib/dncp/mod.ts";
-import { concat, NetworkKey, ReplayGuard } from "../../lib/wire/mod.ts";
+import {
+  concat,
+  encodePreface,
+  NetworkKey,
+  NoiseHandshake,
+  ReplayGuard,
+  WireError,
+} from "../../lib/wire/mod.ts";
 import { changesOf, Place, type Running, until, valuesIn } from "../agent/in_process.ts";
 
+const utf8 = (text: string) => new TextEncoder().encode(text);
 const encode = new TlvEncoder(nativeProfile);
 const portOf = ({ address }: Running) => Number(address.split(":").at(-1));
 const namesIn = ({ network }: Running) => network.view.nodes().map(({ node }) => node).join();
@@ -95,4 +103,39 @@ Deno.test("old key: what it sealed is not opened any more", () => {
   strictEqual(node.open(attacker.seal(new Uint8Array(4)), new ReplayGuard()).kind, "refused");
   strictEqual(node.counters.wrongKey, 1);
   strictEqual(attacker.open(node.seal(new Uint8Array(4)), new ReplayGuard()).kind, "refused");
+});
+
+Deno.test("old key: of a recorded stream it opens what was asked with the handshake, and no more", async () => {
+  const key = NetworkKey.fromBytes(new Uint8Array(32).fill(7));
+  const prologue = encodePreface("leaf", key.idBytes);
+  const options = { psk: key.streamPsk, prologue };
+  const client = new NoiseHandshake({ role: "initiator", ...options });
+  const server = new NoiseHandshake({ role: "responder", ...options });
+  const question = await client.writeMessage(utf8("which key?"));
+  await server.readMessage(question);
+  const answer = await server.writeMessage(utf8("the answer"));
+  await client.readMessage(answer);
+  const said = client.finish().send.encrypt(utf8("what follows"));
+  // Whoever has recorded all of it gets hold of the key later.
+  const late = new NoiseHandshake({ role: "responder", ...options });
+  strictEqual(new TextDecoder().decode(await late.readMessage(question)), "which key?");
+  const guess = new NoiseHandshake({
+    role: "initiator",
+    ...options,
+    dh: {
+      generate: () =>
+        Promise.resolve({
+          publicKey: question.slice(0, 32),
+          // It would need one of the two private keys, which nobody has any more.
+          agree: () => Promise.resolve(key.streamPsk),
+        }),
+    },
+  });
+  deepStrictEqual(await guess.writeMessage(utf8("which key?")), question);
+  await rejects(guess.readMessage(answer), WireError);
+  const other = new NoiseHandshake({ role: "initiator", ...options });
+  const peer = new NoiseHandshake({ role: "responder", ...options });
+  await peer.readMessage(await other.writeMessage(new Uint8Array(0)));
+  await other.readMessage(await peer.writeMessage(new Uint8Array(0)));
+  throws(() => peer.finish().receive.decrypt(said), WireError);
 });

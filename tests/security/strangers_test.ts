@@ -1,6 +1,16 @@
 /** Whoever reaches a port of plain links, and holds no key. */
 import { deepStrictEqual, match, strictEqual } from "node:assert/strict";
 import { generateKey, writeKeyFile } from "../../lib/agent/config/keys.ts";
+import {
+  CloseCode,
+  decodeFrame,
+  encodeFrame,
+  type Frame,
+  frameSize,
+  LENGTH_BYTES,
+  PREFACE,
+} from "../../lib/piot/frame.ts";
+import { concat } from "../../lib/wire/bytes.ts";
 import { apiOf, meet } from "../agent/piot/api.ts";
 import { Place, type Running, until } from "../agent/in_process.ts";
 
@@ -78,4 +88,63 @@ Deno.test("strangers: with the key of plain links they can call", async () => {
   const { answers } = await from.call(["open"], "lamp.set", { on: true });
   deepStrictEqual(answers.map(({ status }) => status), ["ok"]);
   strictEqual(runs(), 1);
+});
+
+/** Says HELLO under this id, and what the other side answers first. */
+async function helloAs(port: number, node: string): Promise<Frame | undefined> {
+  using conn = await Deno.connect({ hostname: "127.0.0.1", port });
+  const hello = encodeFrame({
+    frame: "hello",
+    version: 1,
+    node,
+    name: "inside",
+    boot: "e".repeat(16),
+    nonce: "d".repeat(32),
+    inherit: true,
+    auth: 0,
+    maxFrame: 1_048_576,
+    idle: 15,
+  });
+  await conn.write(concat([PREFACE, hello]));
+  let got = new Uint8Array(0) as Uint8Array;
+  const buffer = new Uint8Array(4_096);
+  for (;;) {
+    const rest = got.subarray(PREFACE.length);
+    if (rest.length >= LENGTH_BYTES) {
+      const size = frameSize(rest, 0, 1_048_576);
+      if (rest.length >= size) return decodeFrame(rest.slice(LENGTH_BYTES, size));
+    }
+    const count = await conn.read(buffer);
+    if (count === null) return undefined;
+    got = concat([got, buffer.slice(0, count)]);
+  }
+}
+
+Deno.test("strangers: nobody on a plain link is a node of the sealed network, not even while that is off", async () => {
+  await using place = new Place();
+  const network = '[[network]]\nkey_file = "home.key"\nlisten = "127.0.0.1:0"\ninterfaces = []\n';
+  const open = await place.start("open", {
+    toml: `${network}[piot]\nlisten = "127.0.0.1:0"\n`,
+  });
+  const inside = await place.start("inside", { connect: [open.address] });
+  await meet(open, inside);
+  const told = open.network.view.entry(inside.network.machine.nodeId, "agent/piot");
+  const { id } = told?.value as { id: string };
+  using api = apiOf(open);
+  strictEqual((await api.send({ to: "inside", text: "for you alone" })).state, "confirmed");
+  const port = portOf(open);
+  const expectRefusal = async () => {
+    const answer = await helloAs(port, id);
+    deepStrictEqual(
+      answer?.frame === "close" && [answer.code, answer.text],
+      [CloseCode.LinkRejected, "this node is known from a sealed network"],
+    );
+  };
+  await expectRefusal();
+  await place.stop(inside);
+  await until("it is gone", () => open.network.view.size === 1);
+  strictEqual((await api.send({ to: id, text: "held for you" }, "0s")).state, "held");
+  await expectRefusal();
+  // Somebody whom we never met is asked who they are.
+  strictEqual((await helloAs(port, "9".repeat(32)))?.frame, "hello");
 });
