@@ -6,7 +6,7 @@
  */
 import { AgentCluster } from "./bridge_agents.ts";
 import type { Cluster, Seen } from "./bridge_cluster.ts";
-import { bytesOfChanges, type Idle, idleOf } from "./bridge_idle.ts";
+import { bytesOfChanges, type Idle, idleOf, type Wire } from "./bridge_idle.ts";
 import { Bridge } from "./bridge_lab.ts";
 import { findSerf, SerfCluster } from "./bridge_serf.ts";
 import { type Bench, type Context, sleep } from "./harness/context.ts";
@@ -90,11 +90,11 @@ async function coldStart(context: Context, { size, agents, serf }: Pair): Promis
     });
   const what = `cold start of ${size} agents at once, until each knows all`;
   row(what, samples.agents, `serf, ${size} agents`, samples.serf);
-  row("the same", samples.agents, `${size} × deno run hello.js at once`, samples.bare);
+  row(what, samples.agents, `${size} × deno run hello.js at once`, samples.bare);
   // The first round is not counted.
-  row("until all tell the same network hash, asked for", agreed.slice(1), "", undefined);
+  row(`cold start of ${size}: until all tell the same hash`, agreed.slice(1), "", undefined);
   row(
-    `CPU time of one of ${size} until then`,
+    `cold start of ${size}: CPU time of one of them`,
     cpu.agents.slice(1),
     "serf, until all know all",
     serf && cpu.serf.slice(1),
@@ -181,14 +181,17 @@ async function nothing(context: Context, pairs: readonly Pair[]): Promise<void> 
   await Promise.all(all.map((cluster) => cluster.listen()));
   const wire = await bytesOfChanges(all, idle, context.choose(15, 3));
   for (const { size, agents, serf } of pairs) {
-    context.report.figures(`${size} nodes: bytes on all cables for one change, idle not counted`, {
-      agent: { value: wire.get(agents)!.bytes, unit: "bytes" },
-      "in packets": { value: wire.get(agents)!.packets },
-      ...(serf && {
-        serf: { value: wire.get(serf)!.bytes, unit: "bytes" },
-        "in packets of serf": { value: wire.get(serf)!.packets },
-      }),
-    });
+    const row = (unit: string, which: keyof Wire) =>
+      context.report.measured({
+        what: `${size} nodes: ${which} sent by all for one change, beyond idle`,
+        unit,
+        samples: (wire.get(agents) as Wire)[which],
+        ...(serf && {
+          reference: { what: "serf tags -set", samples: (wire.get(serf) as Wire)[which] },
+        }),
+      });
+    row("B", "bytes");
+    row("packets", "packets");
   }
 }
 

@@ -41,14 +41,9 @@ export function rateOf(
   return mean(after.map((sample, n) => of(sample) - of(before[n] as Sample))) / seconds;
 }
 
-/** What one of `changes` made all nodes send: `sent` by each, less what each sends a second when idle. */
-export function surplus(
-  sent: readonly number[],
-  idlePerSecond: number,
-  seconds: number,
-  changes: number,
-): number {
-  return (sum(sent) - idlePerSecond * sent.length * seconds) / changes;
+/** What nodes sent, each of them `sent`, beyond what each sends in a second when idle. */
+export function surplus(sent: readonly number[], idlePerSecond: number, seconds: number): number {
+  return sum(sent) - idlePerSecond * sent.length * seconds;
 }
 
 /** Windows of so many seconds, for all clusters at the same time. */
@@ -87,31 +82,36 @@ export async function idleOf(
   }));
 }
 
-/** What one change made all nodes send, beyond what they send when they are idle. */
+/** What one change made all nodes send together beyond what they send when idle: a sample a change. */
+export interface Wire {
+  readonly bytes: number[];
+  readonly packets: number[];
+}
+
+/** One change in each cluster at the same time, and what it cost there. */
 export async function bytesOfChanges(
   clusters: readonly Cluster[],
   idle: ReadonlyMap<Cluster, Idle>,
   rounds: number,
-): Promise<Map<Cluster, { bytes: number; packets: number }>> {
+): Promise<Map<Cluster, Wire>> {
   const now = () => clusters.map((cluster) => cluster.pids().map(trafficOf));
-  const before = now();
-  const start = performance.now();
+  const wire = clusters.map((): Wire => ({ bytes: [], packets: [] }));
+  let [at, before] = [performance.now(), now()];
   for (let i = 0; i < rounds; i++) {
     await Promise.all([sleep(AFTER), ...clusters.map((cluster) => cluster.change())]);
+    const [then, after] = [performance.now(), now()];
+    for (const [c, cluster] of clusters.entries()) {
+      const beyond = (of: (traffic: Traffic) => number, idleRate: readonly number[]) => {
+        const all = after[c]!.map((node, n) => of(node) - of(before[c]![n]!));
+        return surplus(all, mean(idleRate), (then - at) / 1_000);
+      };
+      const { sent, packets } = idle.get(cluster) as Idle;
+      wire[c]!.bytes.push(beyond(({ bytesOut }) => bytesOut, sent));
+      wire[c]!.packets.push(beyond(({ packetsOut }) => packetsOut, packets));
+    }
+    [at, before] = [then, after];
   }
-  const seconds = (performance.now() - start) / 1_000;
-  const after = now();
-  return new Map(clusters.map((cluster, c) => {
-    const one = (of: (traffic: Traffic) => number, idleRate: readonly number[]) => {
-      const all = after[c]!.map((node, n) => of(node) - of(before[c]![n]!));
-      return surplus(all, mean(idleRate), seconds, rounds);
-    };
-    const { sent, packets } = idle.get(cluster) as Idle;
-    return [cluster, {
-      bytes: one(({ bytesOut }) => bytesOut, sent),
-      packets: one(({ packetsOut }) => packetsOut, packets),
-    }];
-  }));
+  return new Map(clusters.map((cluster, c) => [cluster, wire[c]!]));
 }
 
 function sampleOf(pid: number): Sample {
