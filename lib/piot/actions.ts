@@ -297,6 +297,8 @@ export class Actions implements PiotHooks {
     how: "confirmed" | "refused" | DropReason,
     detail?: string,
   ): boolean {
+    // All that this layer has sent is here; most messages are others'.
+    if (this.#own.size === 0) return false;
     this.#requests.left(now, id, how, detail);
     this.#relay.left(id, how, detail);
     return this.#own.delete(id);

@@ -126,7 +126,7 @@ export interface Message {
   readonly received: number;
 }
 
-/** What to send. */
+/** What to send: header and body are the machine's from then on. */
 export interface Outgoing {
   readonly header: Header;
   readonly body: Uint8Array;

@@ -4,7 +4,9 @@
  *
  * @module
  */
+import { concat } from "../wire/bytes.ts";
 import type { PiotStore } from "./api.ts";
+import { type Bundle, Bundles } from "./bundles.ts";
 import type { Epoch, Id } from "./fields.ts";
 import type { FrameFields } from "./frame.ts";
 import { decodeHeader } from "./header.ts";
@@ -16,6 +18,8 @@ import type { Turn } from "./turn.ts";
 /** A message that waits to be taken. */
 export interface Received {
   readonly at: number;
+  /** Where it is kept. */
+  readonly bundle: Bundle;
   readonly id: Id;
   readonly header: Uint8Array;
   readonly body: Uint8Array;
@@ -30,6 +34,7 @@ export type Arrival = "next" | "again" | "gap";
 export class Inbox {
   readonly #link: number;
   readonly #turn: Turn;
+  readonly #bundles: Bundles<Pick<Received, "id" | "header" | "body" | "received">>;
   readonly #totals: Totals;
   readonly #messages = new Map<number, Received>();
   /** Of the first message with an id. */
@@ -46,6 +51,7 @@ export class Inbox {
   constructor(link: number, turn: Turn, totals: Totals) {
     this.#link = link;
     this.#turn = turn;
+    this.#bundles = new Bundles(turn, receivedRecord, keys.inbox(link));
     this.#totals = totals;
   }
 
@@ -62,13 +68,11 @@ export class Inbox {
       this.#recent.set(recentRecord.decode(value).id, ordinalOf(key));
     }
     this.#slot = Math.max(0, ...this.#recent.values()) + 1;
-    for (const [key, value] of store.scan(keys.inbox(this.#link))) {
-      const at = ordinalOf(key);
-      const record = receivedRecord.decode(value);
+    for (const { at, bundle, value } of this.#bundles.load(store)) {
       // Damage is found here or never: lists of messages must not stumble over it later.
-      decodeHeader(record.header);
-      this.#keep({ at, ...record });
-      this.#next = at + 1;
+      decodeHeader(value.header);
+      this.#keep({ at, bundle, ...value });
+      this.#next = Math.max(this.#next, at + 1, bundle.first + bundle.size);
     }
   }
 
@@ -128,15 +132,15 @@ export class Inbox {
   /** Takes the message with the next number, and keeps it. */
   accept(message: FrameFields<"msg">, ordered: boolean, wall: number): Received {
     this.note(message, ordered);
-    const received: Received = {
-      at: this.#next++,
-      id: message.id,
-      header: message.header.slice(),
-      body: message.body.slice(),
-      received: wall,
-    };
+    const at = this.#next++;
+    const { id } = message;
+    // Views of the input, of which nothing else is to be kept: one array for both.
+    const both = concat([message.header, message.body]);
+    const header = both.subarray(0, message.header.length);
+    const body = both.subarray(message.header.length);
+    const bundle = this.#bundles.add(at, { id, header, body, received: wall });
+    const received: Received = { at, bundle, id, header, body, received: wall };
     this.#keep(received);
-    this.#turn.put(keys.received(this.#link, received.at), receivedRecord.encode(received));
     return received;
   }
 
@@ -151,7 +155,7 @@ export class Inbox {
     this.#places.delete(id);
     this.#messages.delete(message.at);
     this.#count(message, -1);
-    this.#turn.remove(keys.received(this.#link, message.at));
+    this.#bundles.remove(message.bundle, message.at);
     return true;
   }
 
@@ -160,6 +164,7 @@ export class Inbox {
     for (const message of this.#messages.values()) this.#count(message, -1);
     this.#messages.clear();
     this.#places.clear();
+    this.#bundles.clear();
   }
 
   #keep(message: Received): void {

@@ -20,6 +20,8 @@ const EXPIRY = 60_000;
 export class Mail {
   readonly #context: Context;
   readonly #notices: Notices;
+  /** What the last header became: many messages in a row have the same. */
+  #encoded: { header: Header; bytes: Uint8Array } | undefined;
   /** When held messages are looked through, if there are any. */
   expireAt = Infinity;
 
@@ -43,11 +45,11 @@ export class Mail {
    * @returns its id.
    * @throws {AgentError} where it is not taken: no room, too large, nobody there.
    */
-  send(now: number, link: Link, message: Outgoing, done: (error?: unknown) => void): Id {
+  send(now: number, link: Link, message: Outgoing, done?: (error?: unknown) => void): Id {
     const { options, turn } = this.#context;
     const { config } = options;
     const wall = options.wall();
-    const header = encodeHeader(message.header);
+    const header = this.#encode(message.header);
     const size = header.length + message.body.length;
     this.check(link, size);
     if (link.state === "blocked") {
@@ -59,11 +61,11 @@ export class Mail {
     this.#makeRoom(now, link, size);
     const id = link.outbox.append({
       header,
-      body: message.body.slice(),
+      body: message.body,
       created: wall,
       expires: wall + Math.max(0, message.ttl ?? config.holdTtl),
     });
-    turn.then(() => done(), done);
+    if (done) turn.then(() => done(), done);
     this.expireAt = Math.min(this.expireAt, now + EXPIRY);
     link.session?.pump(now);
     return id;
@@ -205,6 +207,11 @@ export class Mail {
     event({ kind: "refused", link: link.handle, id, reason });
     if (hooks?.left(now, link.handle, id, "refused", reason)) return;
     this.#note(link, id, `refused: ${reason}`);
+  }
+
+  #encode(header: Header): Uint8Array {
+    if (this.#encoded?.header !== header) this.#encoded = { header, bytes: encodeHeader(header) };
+    return this.#encoded.bytes;
   }
 
   #note(link: Link, id: Id, reason: string): void {

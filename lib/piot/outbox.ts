@@ -5,12 +5,14 @@
  * @module
  */
 import type { DropReason } from "./api.ts";
+import { type Bundle, Bundles } from "./bundles.ts";
 import type { Epoch, Id } from "./fields.ts";
 import { fnv1a } from "./fnv.ts";
 import type { FrameFields } from "./frame.ts";
 import { decodeHeader, encodeHeader, MessageKind, TOMBSTONE_ID } from "./header.ts";
+import { decodeNumbers, encodeNumbers } from "./numbers.ts";
 import { Queue } from "./queue.ts";
-import { entryRecord, keys, ordinalOf, sendingRecord } from "./records.ts";
+import { entryRecord, keys, sendingRecord } from "./records.ts";
 import type { PiotStore } from "./api.ts";
 import { orderedId } from "./seen.ts";
 import type { Totals } from "./totals.ts";
@@ -24,7 +26,7 @@ export const WINDOW_ENTRIES = 64;
  */
 export const WIDE_WINDOW = "wide-window";
 /** To such a peer; what has a number cannot give way to newer messages, so it stays a part of all. */
-const WIDEST = 256;
+const WIDEST = 2_048;
 const WIDE_PART = 4;
 export const WINDOW_BYTES = 4 * 1_048_576;
 /** Wrong confirmations of one message until it is given up. */
@@ -43,10 +45,15 @@ export interface Entry {
   /** ms since 1970. */
   readonly created: number;
   readonly expires: number;
+  /** Where it is kept. */
+  readonly bundle: Bundle;
   /** Given at the first transmission. */
   seq: number | undefined;
   mismatches: number;
 }
+
+/** What makes a message. Header and body are the outbox's from then on. */
+export type Content = Pick<Entry, "header" | "body" | "created" | "expires">;
 
 /** What a number stands for on the wire: its message, or nothing any more. */
 export interface Numbered {
@@ -67,6 +74,7 @@ export type Outcome = typeof Outcome[keyof typeof Outcome];
 export class Outbox {
   readonly #link: number;
   readonly #turn: Turn;
+  readonly #bundles: Bundles<Content & { readonly id: Id }>;
   readonly #totals: Totals;
   /** With a number, in its order; a tombstone has no entry any more. */
   readonly #sent = new Map<number, Entry | undefined>();
@@ -93,6 +101,7 @@ export class Outbox {
   constructor(link: number, turn: Turn, newEpoch: () => Epoch, totals: Totals) {
     this.#link = link;
     this.#turn = turn;
+    this.#bundles = new Bundles(turn, entryRecord, keys.outbox(link));
     this.#totals = totals;
     this.#epoch = newEpoch();
     this.#origin = newEpoch();
@@ -100,32 +109,25 @@ export class Outbox {
 
   /** What the store knows of it. @throws {WireError} where that is damaged. */
   load(store: PiotStore): void {
-    /** Place → number. */
-    const numbers = new Map<number, number>();
+    let numbers: ReadonlyMap<number, number> = new Map();
     for (const [key, value] of store.scan(keys.sending(this.#link))) {
       if (key !== keys.sending(this.#link)) continue;
-      const { epoch, lastSeq, sent = [] } = sendingRecord.decode(value);
+      const { epoch, lastSeq, sent, runs } = sendingRecord.decode(value);
       this.#epoch = epoch;
       this.#lastSeq = lastSeq;
-      for (let i = 0, seq = 0, at = 0; i + 1 < sent.length; i += 2) {
-        seq += sent[i] as number;
-        at += sent[i + 1] as number;
-        numbers.set(at, seq);
-        // It may have left meanwhile; no other entry may take its place.
-        this.#next = at + 1;
-      }
+      numbers = decodeNumbers(runs, sent);
+      // They may have left meanwhile; no other entry may take their places.
+      for (const at of numbers.keys()) this.#next = Math.max(this.#next, at + 1);
     }
-    for (const [key, value] of store.scan(keys.entries(this.#link))) {
-      const at = ordinalOf(key);
+    for (const { at, bundle, value } of this.#bundles.load(store)) {
       const seq = numbers.get(at);
-      const record = entryRecord.decode(value);
       // As in the inbox: damage is found at the start.
-      decodeHeader(record.header);
-      const entry: Entry = { ...record, at, seq, mismatches: 0 };
+      decodeHeader(value.header);
+      const entry: Entry = { ...value, at, bundle, seq, mismatches: 0 };
       if (seq === undefined) this.#held.push(entry);
       else this.#sent.set(seq, entry);
       this.#count(entry, 1);
-      this.#next = Math.max(this.#next, at + 1);
+      this.#next = Math.max(this.#next, at + 1, bundle.first + bundle.size);
     }
   }
 
@@ -158,13 +160,24 @@ export class Outbox {
   }
 
   /** Appends a message; its id. One that waited on another link keeps the id that it has. */
-  append(message: Omit<Entry, "at" | "id" | "seq" | "mismatches">, kept?: Id): Id {
+  append({ header, body, created, expires }: Content, kept?: Id): Id {
     const id = kept ?? orderedId(this.#origin, ++this.#lastId);
-    const entry: Entry = { ...message, id, at: this.#next++, seq: undefined, mismatches: 0 };
+    const at = this.#next++;
+    const bundle = this.#bundles.add(at, { id, header, body, created, expires });
+    const entry: Entry = {
+      at,
+      id,
+      header,
+      body,
+      created,
+      expires,
+      bundle,
+      seq: undefined,
+      mismatches: 0,
+    };
     this.#held.push(entry);
     this.#expiresFrom = Math.min(this.#expiresFrom, entry.expires);
     this.#count(entry, 1);
-    this.#turn.put(keys.entry(this.#link, entry.at), entryRecord.encode({ ...message, id }));
     return id;
   }
 
@@ -350,7 +363,7 @@ export class Outbox {
     const entry = this.#sent.get(seq);
     this.#sent.delete(seq);
     if (!entry) return;
-    this.#turn.removeLater(keys.entry(this.#link, entry.at));
+    this.#bundles.remove(entry.bundle, entry.at, true);
     this.#count(entry, -1);
   }
 
@@ -360,8 +373,8 @@ export class Outbox {
     this.#count(entry, -1);
   }
 
-  #removeRecords({ at }: Entry): void {
-    this.#turn.remove(keys.entry(this.#link, at));
+  #removeRecords({ bundle, at }: Entry): void {
+    this.#bundles.remove(bundle, at);
   }
 
   #count(entry: Entry, sign: 1 | -1): void {
@@ -375,16 +388,12 @@ export class Outbox {
   }
 
   /** All numbers in one record: an entry is not written again when it gets its number. */
-  readonly #encodeState = () => {
-    const sent: number[] = [];
-    let last = { seq: 0, at: 0 };
-    for (const [seq, entry] of this.#sent) {
-      if (!entry) continue;
-      sent.push(seq - last.seq, entry.at - last.at);
-      last = { seq, at: entry.at };
-    }
-    return sendingRecord.encode({ epoch: this.#epoch, lastSeq: this.#lastSeq, sent });
-  };
+  readonly #encodeState = () =>
+    sendingRecord.encode({
+      epoch: this.#epoch,
+      lastSeq: this.#lastSeq,
+      runs: encodeNumbers(this.#sent),
+    });
 }
 
 function sizeOf(entry: Pick<Entry, "header" | "body"> | undefined): number {

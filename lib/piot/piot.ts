@@ -139,7 +139,7 @@ export class Piot implements Machine {
     now: number,
     to: Destination,
     message: Outgoing,
-    done: (error?: unknown) => void = () => {},
+    done?: (error?: unknown) => void,
   ): Id {
     return this.#mail.send(now, this.#linkFor(to, message), message, done);
   }
@@ -312,7 +312,7 @@ export class Piot implements Machine {
       find: (to) => acquaintances.find(to)?.view(),
       send: (now, to, message) => {
         const link = this.#linkFor(to, message);
-        return { link: link.handle, id: mail.send(now, link, message, () => {}) };
+        return { link: link.handle, id: mail.send(now, link, message) };
       },
       withdraw: (handle, id) => links.get(handle)?.outbox.withdraw(id) ?? false,
       outbox: (handle) => this.outbox(handle),
@@ -391,7 +391,7 @@ export class Piot implements Machine {
       wall,
       newId: () => this.#newId(),
       newEpoch: () => this.#newEpoch(),
-      write: (connection, bytes) => this.#turn.then(() => output.write(connection, bytes)),
+      out: (connection) => this.#turn.say(connection, (bytes) => output.write(connection, bytes)),
       hangUp: (connection) => {
         this.#turn.then(() => output.close(connection));
         this.#sessions.delete(connection);

@@ -5,7 +5,8 @@
  * @module
  */
 import { ByteWriter, WireError } from "../wire/bytes.ts";
-import { readCborItem } from "../wire/cbor_items.ts";
+import { readCborItem, readCborItems } from "../wire/cbor_items.ts";
+import type { BundleKeys } from "./bundles.ts";
 import {
   bool,
   epoch,
@@ -45,8 +46,13 @@ const LINK = {
 const SENDING = {
   epoch: required(1, epoch),
   lastSeq: required(2, uint),
-  /** Entries that have a number: number and place, each as the distance from the one before. */
+  /**
+   * Entries that have a number, as earlier versions wrote them: number and place, each as the distance
+   * from the one before.
+   */
   sent: optional(3, list(uint)),
+  /** The same as runs of both: distances from the end of the run before, and how many. */
+  runs: optional(4, list(uint)),
 } as const;
 
 /** The peer's direction. */
@@ -73,6 +79,9 @@ const RECEIVED = {
   body: required(3, octets),
   received: required(4, uint),
 } as const;
+
+/** Which records of a bundle have left: distances from the first (`bundles.ts`). */
+const GONE = { gone: required(1, list(uint)) } as const;
 
 /** A message that was not delivered. */
 const NOTICE = {
@@ -182,8 +191,12 @@ function nested<const F extends Fields>(what: string, fields: F): Kind<ValuesOf<
 /** A kind of record: its codec. */
 export interface RecordType<T> {
   encode(value: T): Uint8Array;
+  /** Appends one; several stand side by side as they are. */
+  write(writer: ByteWriter, value: T): void;
   /** @throws {WireError} */
   decode(bytes: Uint8Array): T;
+  /** @throws {WireError} */
+  decodeAll(bytes: Uint8Array): T[];
 }
 
 /** One for all: records are written one after the other. */
@@ -195,6 +208,8 @@ function record<const F extends Fields>(what: string, fields: F): RecordType<Val
       writeFields(scratch.clear(), fields, value as Record<string, unknown>);
       return scratch.take();
     },
+    write: (writer, value) => writeFields(writer, fields, value as Record<string, unknown>),
+    decodeAll: (bytes) => readCborItems(bytes).map((item) => readFields(fields, item, what, 0)),
     decode: (bytes) => readFields(fields, readCborItem(bytes), what, 0),
   };
 }
@@ -206,6 +221,7 @@ export const sendingRecord = record("sending", SENDING);
 export const receivingRecord = record("receiving", RECEIVING);
 export const entryRecord = record("entry", ENTRY);
 export const receivedRecord = record("received", RECEIVED);
+export const goneRecord = record("what has left", GONE);
 export const noticeRecord = record("notice", NOTICE);
 export const recentRecord = record("recent", RECENT);
 export const waitingRecord = record("waiting request", WAITING);
@@ -228,6 +244,15 @@ export function ordinalOf(key: string): number {
   return parseInt(key.slice(key.lastIndexOf("/") + 1), 36);
 }
 
+function bundleKeys(rows: string, notes: string): BundleKeys {
+  return {
+    rows,
+    notes,
+    row: (first) => rows + ordinal(first),
+    note: (first) => notes + ordinal(first),
+  };
+}
+
 /** Keys of the store. */
 export const keys = {
   node: "node",
@@ -239,10 +264,9 @@ export const keys = {
   of: (link: number) => `${ordinal(link)}/`,
   sending: (link: number) => `${ordinal(link)}/t`,
   receiving: (link: number) => `${ordinal(link)}/r`,
-  entries: (link: number) => `${ordinal(link)}/o/`,
-  entry: (link: number, at: number) => `${ordinal(link)}/o/${ordinal(at)}`,
-  inbox: (link: number) => `${ordinal(link)}/i/`,
-  received: (link: number, at: number) => `${ordinal(link)}/i/${ordinal(at)}`,
+  /** Messages on their way, and those that wait to be taken. */
+  outbox: (link: number) => bundleKeys(`${ordinal(link)}/o/`, `${ordinal(link)}/p/`),
+  inbox: (link: number) => bundleKeys(`${ordinal(link)}/i/`, `${ordinal(link)}/j/`),
   recents: (link: number) => `${ordinal(link)}/d/`,
   recent: (link: number, slot: number) => `${ordinal(link)}/d/${ordinal(slot)}`,
   /** What the application keeps with a channel (§10). */

@@ -24,6 +24,7 @@ import {
 } from "./frame.ts";
 import { Handshake, type Rival } from "./handshake.ts";
 import type { Link } from "./link.ts";
+import { readConfirm, readMsg, writeConfirm, writeMsg } from "./message_frames.ts";
 import { WIDE_WINDOW } from "./outbox.ts";
 import { ORDERED_IDS } from "./seen.ts";
 import type { SessionHost } from "./session_host.ts";
@@ -82,7 +83,7 @@ export class Session implements Rival {
     this.#lastUsed = now;
     const { maxFrame } = host.config;
     this.#cutter = new StreamCutter(LENGTH_BYTES, (bytes, at) => frameSize(bytes, at, maxFrame));
-    host.write(connection, PREFACE);
+    host.out(connection).put(PREFACE);
     this.#handshake = new Handshake(
       host,
       {
@@ -178,7 +179,7 @@ export class Session implements Rival {
       if (!message) break;
       this.#waitingSince ??= now;
       this.#lastUsed = now;
-      this.#write({ frame: "msg", ...message });
+      writeMsg(this.#host.out(this.connection), message);
     }
   }
 
@@ -229,7 +230,7 @@ export class Session implements Rival {
   }
 
   #write(frame: Frame): void {
-    this.#host.write(this.connection, encodeFrame(frame));
+    this.#host.out(this.connection).put(encodeFrame(frame));
   }
 
   /** What follows the preface; `undefined` while it is not whole, or where it is wrong. */
@@ -250,10 +251,18 @@ export class Session implements Rival {
     return undefined;
   }
 
-  #frame(now: number, bytes: Uint8Array): void {
-    const frame = decodeFrame(bytes.subarray(LENGTH_BYTES));
-    if (!frame || !this.isOpen) return;
+  #frame(now: number, framed: Uint8Array): void {
+    if (!this.isOpen) return;
+    const bytes = framed.subarray(LENGTH_BYTES);
     const { step } = this.#handshake;
+    if (step === "done") {
+      const message = readMsg(bytes);
+      if (message) return this.#message(now, message);
+      const confirm = readConfirm(bytes);
+      if (confirm) return this.#confirmed(now, confirm);
+    }
+    const frame = decodeFrame(bytes);
+    if (!frame) return;
     if (frame.frame === "close") {
       this.#end(now, frame.code as CloseCode, Infinity);
       return this.#host.hangUp(this.connection);
@@ -288,15 +297,10 @@ export class Session implements Rival {
         status = reason === undefined ? 0 : 2;
       }
     }
-    this.#write({
-      frame: "confirm",
-      seq,
-      id,
-      length: header.length + body.length,
-      hash: fnv1a(body, fnv1a(header)),
-      status,
-      ...(reason !== undefined && { reason }),
-    });
+    const length = header.length + body.length;
+    const confirm = { seq, id, length, hash: fnv1a(body, fnv1a(header)), status };
+    if (reason === undefined) writeConfirm(this.#host.out(this.connection), confirm);
+    else this.#write({ frame: "confirm", ...confirm, reason });
   }
 
   #confirmed(now: number, frame: FrameFields<"confirm">): void {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { ByteWriter } from "../wire/bytes.ts";
 import type { ConnectionId, DropReason, PiotConfig } from "./api.ts";
 import type { Epoch, Id } from "./fields.ts";
 import type { CloseCode, FrameFields } from "./frame.ts";
@@ -20,8 +21,8 @@ export interface SessionHost {
   wall(): number;
   newId(): Id;
   newEpoch(): Epoch;
-  /** Sent after what this turn wrote down is stored. */
-  write(connection: ConnectionId, bytes: Uint8Array): void;
+  /** Where to append what is sent, as one piece, after what this turn wrote down is stored. */
+  out(connection: ConnectionId): ByteWriter;
   hangUp(connection: ConnectionId): void;
 
   /** See `PiotOptions`. */

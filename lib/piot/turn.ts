@@ -6,7 +6,8 @@
  *
  * @module
  */
-import type { PiotStore } from "./api.ts";
+import { ByteWriter } from "../wire/bytes.ts";
+import type { ConnectionId, PiotStore } from "./api.ts";
 
 /** Collects changes and outputs. */
 export class Turn {
@@ -14,9 +15,11 @@ export class Turn {
   #changes = new Map<string, Uint8Array | null>();
   /** Records that change many times in a turn, and are written as they are at its end. */
   #last = new Map<string, () => Uint8Array>();
-  /** Changes that can wait: they only tidy up. */
-  #lazy = new Set<string>();
+  /** Changes that can wait: they only tidy up. What is to be removed has no value. */
+  readonly #lazy = new Map<string, (() => Uint8Array) | undefined>();
   #outputs: (() => void)[] = [];
+  /** What is said on each connection: one piece, in the place of its first word. */
+  #said = new Map<ConnectionId, ByteWriter>();
   #failures: ((error: unknown) => void)[] = [];
 
   constructor(store: PiotStore) {
@@ -40,7 +43,13 @@ export class Turn {
 
   /** Like {@linkcode put}, of the value that `value` has when the turn is stored. */
   putLast(key: string, value: () => Uint8Array): void {
+    if (this.#lazy.size > 0) this.#lazy.delete(key);
     this.#last.set(key, value);
+  }
+
+  /** Like {@linkcode putLast}, but with the next write, or with {@linkcode tidy}. */
+  putLater(key: string, value: () => Uint8Array): void {
+    if (!this.#last.has(key)) this.#lazy.set(key, value);
   }
 
   remove(key: string): void {
@@ -51,7 +60,7 @@ export class Turn {
 
   /** Remove with the next write, or with {@linkcode tidy}. */
   removeLater(key: string): void {
-    this.#lazy.add(key);
+    this.#lazy.set(key, undefined);
   }
 
   /** `output` is called once the changes before it are stored, in order; else `failed`. */
@@ -60,9 +69,22 @@ export class Turn {
     if (failed) this.#failures.push(failed);
   }
 
-  /** The lazy removals become changes. */
+  /** Where to append what is handed to `deliver` once the changes are stored. */
+  say(connection: ConnectionId, deliver: (bytes: Uint8Array) => void): ByteWriter {
+    const begun = this.#said.get(connection);
+    if (begun) return begun;
+    const writer = new ByteWriter(256);
+    this.#said.set(connection, writer);
+    this.then(() => deliver(writer.finish()));
+    return writer;
+  }
+
+  /** What can wait becomes changes. */
   tidy(): void {
-    for (const key of this.#lazy) this.#changes.set(key, null);
+    for (const [key, value] of this.#lazy) {
+      this.#last.delete(key);
+      this.#changes.set(key, value?.() ?? null);
+    }
     this.#lazy.clear();
   }
 
@@ -78,6 +100,8 @@ export class Turn {
     this.#last.clear();
     if (changes.size > 0) this.tidy();
     this.#outputs = [];
+    // Outputs may begin the next turn, which says nothing with the words of this one.
+    this.#said = new Map();
     this.#failures = [];
     this.#changes = new Map();
     if (changes.size > 0) {

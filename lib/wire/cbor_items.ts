@@ -47,6 +47,18 @@ export function readCborItem(bytes: Uint8Array): Item {
   return item;
 }
 
+/**
+ * The items that `bytes` hold one after the other (a CBOR sequence, RFC 8742).
+ *
+ * @throws {WireError}
+ */
+export function readCborItems(bytes: Uint8Array): Item[] {
+  const reader = new ByteReader(bytes);
+  const items: Item[] = [];
+  while (reader.remaining > 0) items.push(readItem(reader, 0));
+  return items;
+}
+
 function readItem(reader: ByteReader, depth: number): Item {
   const at = reader.offset;
   if (depth >= MAX_CBOR_DEPTH) {

@@ -61,7 +61,7 @@ export function monkey(seed: number, steps: number): Result {
       if (when !== "after") return;
       for (const [key, value] of changes) {
         if (value === null || !/^\w{10}\/i\//.test(key)) continue;
-        books.get(node)?.log.push(receivedRecord.decode(value).id);
+        for (const { id } of receivedRecord.decodeAll(value)) books.get(node)?.log.push(id);
       }
     };
   };
@@ -98,7 +98,7 @@ export function monkey(seed: number, steps: number): Result {
   const outboxOf = (disk: Iterable<readonly [string, Uint8Array]>) =>
     new Set(
       [...disk].flatMap(([key, value]) => {
-        if (/^\w{10}\/o\//.test(key)) return [entryRecord.decode(value).id];
+        if (/^\w{10}\/o\//.test(key)) return entryRecord.decodeAll(value).map(({ id }) => id);
         return key.startsWith("lost/") ? [noticeRecord.decode(value).id] : [];
       }),
     );

@@ -17,14 +17,14 @@ import type {
 import type { Destination, Id, LinkView, Message, Piot, PiotEvent } from "../../piot/mod.ts";
 import { Listeners } from "../listeners.ts";
 import type { Directory } from "./directory.ts";
-import { encodeMessage, eventRow, inboxRow, linkRow, noticeRow, outboxRow } from "./rows.ts";
+import { eventRow, inboxRow, linkRow, noticeRow, outboxRow } from "./rows.ts";
+import { Sending } from "./sending.ts";
+import { Waiters } from "./waiters.ts";
 
 /** Waiting messages of one link that are shown. */
 const MOST_SHOWN = 100;
 /** Requests that may wait for the inbox at a time. */
 const MOST_POLLS = 64;
-/** While a link is up, a full outbox is waited for so long, in ms: it is being emptied. */
-const ROOM_PATIENCE = 30_000;
 
 /** What runs. */
 export interface MailboxHost {
@@ -42,135 +42,24 @@ export interface MailboxHost {
   readonly wanted: (to: Destination) => void;
 }
 
-/** Someone who waits for what becomes of a message, or for the inbox. */
-interface Waiter {
-  settle(): void;
-}
-
 /** Implements what `lib/http` translates. */
 export class Mailbox implements MessagesApi {
   readonly #clock: Clock;
   /** @throws {AgentError} where messages are switched off, or cannot be stored. */
   readonly #host: () => MailboxHost;
   readonly #listeners: Listeners<MessageEvent>;
-  /** By message id: what became of it. */
-  readonly #fates = new Map<Id, (fate: "confirmed" | AgentError) => void>();
-  readonly #forInbox = new Set<Waiter>();
-  readonly #forRoom = new Set<Waiter>();
+  readonly #sending: Sending;
+  readonly #forInbox = new Waiters();
 
   constructor(clock: Clock, host: () => MailboxHost, onFault: (error: unknown) => void) {
     this.#clock = clock;
     this.#host = host;
+    this.#sending = new Sending(clock, host);
     this.#listeners = new Listeners(onFault);
   }
 
-  async send(requests: readonly SendRequest[], waitMs: number): Promise<SendReceipt[]> {
-    const receipts: Promise<SendReceipt>[] = [];
-    const stored: Promise<void>[] = [];
-    try {
-      const known = new Map<string, Destination>();
-      for (const request of requests) {
-        let to = known.get(request.to);
-        if (!to) {
-          const { directory, machine } = this.#host();
-          to = directory.resolve(request.to, machine.links());
-          known.set(request.to, to);
-        }
-        // Only where there is none: whatever is asked for in one turn is stored at once.
-        if (!this.#hasRoom(to, request)) await this.#room(to, request);
-        receipts.push(this.#sendOne(to, request, waitMs, stored));
-      }
-    } catch (error) {
-      await Promise.allSettled([...stored, ...receipts]);
-      if (receipts.length === 0 || !(error instanceof AgentError)) throw error;
-      throw new AgentError(
-        `${receipts.length} of ${requests.length} messages were taken, and then: ${error.message}`,
-        error.exitCode,
-        { cause: error },
-      );
-    }
-    const all = await Promise.allSettled(receipts);
-    const failed = all.find((one) => one.status === "rejected");
-    if (failed) throw failed.reason;
-    return all.flatMap((one) => one.status === "fulfilled" ? [one.value] : []);
-  }
-
-  /** In the machine at once; resolves when it is stored and, if asked, confirmed. */
-  async #sendOne(
-    to: Destination,
-    request: SendRequest,
-    waitMs: number,
-    stored: Promise<void>[],
-  ): Promise<SendReceipt> {
-    const { header, body } = encodeMessage(request, this.#clock.wall());
-    const { input, wanted } = this.#host();
-    let id: Id = "";
-    let failure: unknown;
-    let fate: Promise<SendReceipt["state"]> | undefined;
-    const keeping = new Promise<void>((resolve, reject) => {
-      input((machine, now) => {
-        try {
-          id = machine.send(now, to, {
-            header,
-            body,
-            ...(request.ttlMs !== undefined && { ttl: request.ttlMs }),
-            ...(request.hold !== undefined && { hold: request.hold }),
-          }, (error) => error === undefined ? resolve() : reject(error));
-        } catch (error) {
-          failure = error;
-          reject(error);
-          return;
-        }
-        wanted(to);
-      });
-    });
-    stored.push(keeping);
-    if (failure === undefined && waitMs > 0) fate = this.#fate(id, waitMs);
-    try {
-      await keeping;
-    } catch (error) {
-      this.#fates.get(id)?.("confirmed");
-      throw error;
-    }
-    return { id, state: await fate ?? "held" };
-  }
-
-  /** `held` where nothing became of it in time. @throws {AgentError} where it was refused or dropped. */
-  #fate(id: Id, waitMs: number): Promise<SendReceipt["state"]> {
-    const fate = new Promise<SendReceipt["state"]>((resolve, reject) => {
-      const timer = setTimeout(() => {
-        this.#fates.delete(id);
-        resolve("held");
-      }, waitMs);
-      this.#fates.set(id, (fate) => {
-        clearTimeout(timer);
-        this.#fates.delete(id);
-        if (fate === "confirmed") resolve(fate);
-        else reject(fate);
-      });
-    });
-    // Whoever asked may have gone when it is refused.
-    fate.catch(() => {});
-    return fate;
-  }
-
-  /** While a link is up, whoever sends faster than it can take waits, and nothing is dropped. */
-  async #room(to: Destination, request: SendRequest): Promise<void> {
-    const end = this.#clock.now() + ROOM_PATIENCE;
-    do {
-      const left = end - this.#clock.now();
-      if (left <= 0) return;
-      await this.#wait(this.#forRoom, left);
-    } while (!this.#hasRoom(to, request));
-  }
-
-  #hasRoom(to: Destination, { text, base64, body }: SendRequest): boolean {
-    const { machine, limits } = this.#host();
-    const link = machine.find(to);
-    if (link?.state !== "up" || link.waiting === 0) return true;
-    const size = (text ?? base64)?.length ?? JSON.stringify(body)?.length ?? 0;
-    const { holdEntries, holdBytes } = limits();
-    return link.waiting < holdEntries && link.waitingBytes + size < holdBytes;
+  send(requests: readonly SendRequest[], waitMs: number): Promise<SendReceipt[]> {
+    return this.#sending.send(requests, waitMs);
   }
 
   async inbox(most: number, waitMs: number): Promise<InboxRow[]> {
@@ -179,7 +68,7 @@ export class Mailbox implements MessagesApi {
       const rows = this.#rows(most);
       const left = end - this.#clock.now();
       if (rows.length > 0 || left <= 0 || this.#forInbox.size >= MOST_POLLS) return rows;
-      await this.#wait(this.#forInbox, left);
+      await this.#forInbox.wait(left);
     }
   }
 
@@ -267,20 +156,8 @@ export class Mailbox implements MessagesApi {
 
   /** Something happened; called after it is on the disk. */
   told(event: PiotEvent, nameOf: (link: LinkView | number) => string): void {
-    if (event.kind === "confirmed") {
-      this.#fates.get(event.id)?.("confirmed");
-      for (const waiter of [...this.#forRoom]) waiter.settle();
-    } else if (event.kind === "refused" || event.kind === "dropped") {
-      const why = event.kind === "refused" ? `refused it: ${event.reason}` : "did not get it";
-      const reason = event.kind === "dropped" ? ` (${event.reason})` : "";
-      this.#fates.get(event.id)?.(
-        new AgentError(`${nameOf(event.link)} ${why}${reason}`, ExitCode.Refused),
-      );
-    } else if (event.kind === "message") {
-      for (const waiter of [...this.#forInbox]) waiter.settle();
-    } else if (event.kind === "sessionDown") {
-      for (const waiter of [...this.#forRoom]) waiter.settle();
-    }
+    this.#sending.told(event, nameOf);
+    if (event.kind === "message") this.#forInbox.wake();
     if (this.#listeners.size === 0) return;
     const row = eventRow(event, this.#clock.wall(), nameOf);
     if (row !== undefined) this.#listeners.tell(row);
@@ -288,7 +165,8 @@ export class Mailbox implements MessagesApi {
 
   /** It ends: nobody waits any longer. */
   closed(): void {
-    for (const waiter of [...this.#forInbox, ...this.#forRoom]) waiter.settle();
+    this.#sending.closed();
+    this.#forInbox.wake();
   }
 
   #nameOf(link: LinkView | number, peer?: Id): string {
@@ -337,19 +215,6 @@ export class Mailbox implements MessagesApi {
           (error) => reject(new AgentError(messageOf(error), ExitCode.Refused, { cause: error })),
         );
       });
-    });
-  }
-
-  #wait(where: Set<Waiter>, ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const settle = () => {
-        where.delete(waiter);
-        clearTimeout(timer);
-        resolve();
-      };
-      const waiter = { settle };
-      const timer = setTimeout(settle, ms);
-      where.add(waiter);
     });
   }
 }

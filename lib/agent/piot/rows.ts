@@ -44,10 +44,16 @@ const CLOSE_NAMES = new Map(
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
-/** Header and body of what is to be sent. @throws {AgentError} exit 2. */
+/**
+ * Header and body of what is to be sent. `like`: a header that was made before, which is taken again
+ * where it says the same.
+ *
+ * @throws {AgentError} exit 2.
+ */
 export function encodeMessage(
   request: SendRequest,
   wall: number,
+  like?: Header,
 ): { header: Header; body: Uint8Array } {
   const { body, text, base64, name } = request;
   const type = request.type ??
@@ -56,11 +62,14 @@ export function encodeMessage(
       : base64 !== undefined
       ? "application/octet-stream"
       : undefined);
-  const header: Header = {
+  const told = type === CBOR_BODY ? undefined : type;
+  const created = Math.floor(wall);
+  const isAlike = like?.created === created && like.name === name && like.type === told;
+  const header: Header = isAlike ? like : {
     kind: MessageKind.Data,
     ...(name !== undefined && { name }),
-    created: Math.floor(wall),
-    ...(type !== undefined && type !== CBOR_BODY && { type }),
+    created,
+    ...(told !== undefined && { type: told }),
   };
   if (text !== undefined) return { header, body: encoder.encode(text) };
   if (base64 !== undefined) return { header, body: bytesOf(base64) };
