@@ -6,7 +6,7 @@
  * - The schedule of faults comes from the seed alone (`plan.ts`); what was promised and whether it
  *   was kept stands in ledgers (`ledger.ts`). A failure names the seed and leaves a file.
  * - `AGENT_CHAOS_SEED`, and `AGENT_CHAOS_SECONDS`: about how long all of it takes, start and end
- *   included. 60 in CI; 600 for the long run.
+ *   included. 60 in CI; 600 for the long run. `AGENT_CHAOS_KEEP` leaves the file in any case.
  * - A clock jumps by a preloaded module (`clock.ts`): the kernel has no namespace for wall clocks. An
  *   executable in place of the source (`AGENT_EXECUTABLE`) keeps the clock of this computer.
  */
@@ -39,16 +39,19 @@ netnsTest(`chaos: twelve agents for ${SECONDS} s, seed ${SEED}`, async (lab) => 
   const journal = new Journal();
   const place = new Place();
   place.makeKey(FRESH);
-  const field = await Field.build(lab, place.dir);
+  const field = await Field.build(lab, place.dir).catch(async (error) => {
+    await place[Symbol.asyncDispose]();
+    throw error;
+  });
   const ground = { place, field, journal };
   const stations = new Map(NODES.map((name) => [name, new Station(name, ground, [OLD])]));
   const traffic = new Traffic({ ...ground, stations }, SEED, [OLD]);
-  const told = (error: unknown) =>
-    journal.complain(error instanceof Error ? error.stack ?? error.message : String(error));
-  const took = await fight({ ...ground, stations }, traffic).catch(told);
+  const took = await fight({ ...ground, stations }, traffic).catch((error) => journal.fail(error));
   journal.over = true;
+  const ended = Promise.all([traffic.endSending(), traffic.endWatching()]);
   // It looks for stack traces in all that was said.
-  await place[Symbol.asyncDispose]().catch(told);
+  await place[Symbol.asyncDispose]().catch((error) => journal.complain(String(error)));
+  await ended;
   const said = [...stations.values()].flatMap(({ name, children }) =>
     children.map((child) => ({ name, text: child.stderr }))
   );

@@ -22,6 +22,8 @@ const EXPLAINED: readonly RegExp[] = [
   /^info: network home: peer \S+ at \S+ \(veth[ab]\): stream (?:opened|taken)$/,
   new RegExp(`^info: network home: lost peer \\S+ at \\S+ \\(veth[ab]\\): (?:${ENDED})$`),
   /^info: messages: (?:linked with \S+|\S+ asks to be dialled)$/,
+  // A link that was down at the start.
+  /^warning: no network interface is up yet; the agent waits for one \(see: agent interfaces\)$/,
   // A link that was taken down, before the kernel has told.
   /^warning: veth[ab]: IPv[46] cannot send: Network is unreachable/,
   // A process that was stopped in the middle of a handshake.

@@ -31,6 +31,12 @@ export class Journal {
     this.#complaints.push(complaint);
   }
 
+  /** Something was thrown. What is thrown after the end is a consequence of it. */
+  fail(error: unknown): void {
+    if (this.over) return;
+    this.complain(error instanceof Error ? error.stack ?? error.message : String(error));
+  }
+
   get complaints(): readonly string[] {
     return this.#complaints;
   }

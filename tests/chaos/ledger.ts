@@ -283,7 +283,8 @@ export class BriefLedger {
     const first = brief.late.get(observer);
     if (first === undefined) {
       brief.late.set(observer, now);
-      this.#glimpses.push(`${key} at ${observer} ${Math.round(now - end)} ms after its end`);
+      const late = Math.round(now - end);
+      this.#glimpses.push(`${(now / 1_000).toFixed(3)}: ${key} at ${observer}, ${late} ms late`);
       return;
     }
     if (now - first < this.#tolerance.glimpse) return;

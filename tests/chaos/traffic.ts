@@ -58,15 +58,17 @@ export class Traffic {
   start(): void {
     const { stations } = this.#scene;
     const random = () => this.#random.fork();
+    const told = (error: unknown) => this.#scene.journal.fail(error);
+    const sends = (work: Promise<void>) => this.#senders.push(work.catch(told));
+    const watches = (work: Promise<void>) => this.#watchers.push(work.catch(told));
     for (const station of stations.values()) {
-      for (const to of this.#receivers(station.name)) {
-        this.#senders.push(this.#send(station, to, random()));
-      }
-      this.#senders.push(this.#write(station, random()));
-      this.#watchers.push(this.#receive(station, random()), this.#look(station));
+      for (const to of this.#receivers(station.name)) sends(this.#send(station, to, random()));
+      sends(this.#write(station, random()));
+      watches(this.#receive(station, random()));
+      watches(this.#look(station));
     }
-    this.#senders.push(this.#sendByCommand(random()));
-    for (const bridge of BRIDGES) this.#senders.push(this.#guest(bridge, random()));
+    sends(this.#sendByCommand(random()));
+    for (const bridge of BRIDGES) sends(this.#guest(bridge, random()));
   }
 
   /** No more is promised. */
@@ -205,7 +207,8 @@ export class Traffic {
       const at = journal.now();
       const answer = await this.#ask(agent, "GET", "/v1/state");
       if (!answer?.ok || journal.now() - at > PROMPT || station.agent !== agent) continue;
-      this.#shown(`${name}/${life}`, answer.json as StateTree, at);
+      // Who says that the picture may be partial knows that something is new elsewhere.
+      this.#shown(`${name}/${life}`, answer.json as StateTree, answer.partial ? -Infinity : at);
       this.largest = Math.max(this.largest, agent.rss());
     }
   }
@@ -260,7 +263,8 @@ export class Traffic {
       const response = await agent.open(method, path, body);
       const text = await response.text();
       const { ok, status } = response;
-      return { ok, status, text, json: ok ? JSON.parse(text) as unknown : undefined };
+      const partial = response.headers.has("agent-partial");
+      return { ok, status, partial, text, json: ok ? JSON.parse(text) as unknown : undefined };
     } catch (error) {
       match(String(error), DIED);
       await pause(20);
