@@ -23,6 +23,11 @@ const SETTLE = 30;
 export const bench: Bench = {
   name: "frames",
   title: "raw Ethernet, frames of 64 bytes on a virtual cable, against recvmmsg and sendmmsg in C",
+  about: `
+Against the same loops in C, which the bench builds with gcc. Ours can cost less than the plain loop
+because above 1 000 wakes a second it waits a moment and reads many frames at once; that delays a
+frame by up to 2 ms. The last line of C waits as well.
+`,
   run,
 };
 

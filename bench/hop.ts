@@ -22,6 +22,10 @@ const LIMIT = 5;
 export const bench: Bench = {
   name: "hop",
   title: "a change on one agent until another one shows it (real processes, loopback)",
+  about: `
+From the request to the local API of one agent until the event stream of another one shows it. With
+its commit to the disk a change waits for an fsync. mosquitto, beside it, writes nothing to the disk.
+`,
   run,
 };
 

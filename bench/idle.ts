@@ -16,6 +16,10 @@ const RSS_LIMIT = 25;
 export const bench: Bench = {
   name: "idle",
   title: "an idle agent with three peers, beside a bare Deno process that waits",
+  about: `
+All processes at the same time. The first start of a version compiles what later ones take from a cache,
+and keeps that memory. CPU this small is at the edge of what can be measured beside other work.
+`,
   run,
 };
 

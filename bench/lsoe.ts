@@ -24,6 +24,12 @@ const HEADER = 14;
 export const bench: Bench = {
   name: "lsoe",
   title: "LSOE of two agents on a virtual cable, by the frames on it",
+  about: `
+Two agents from the bundle on a virtual cable between namespaces, timed by the frames on the cable.
+Each announces IPv4, IPv6 and labels for both; "done" is when both have acknowledged the OPEN and
+all four lists. Most of the time from the start of a process passes before its HELLO: the start of
+the runtime and of the agent. Figures of lsoed are from elsewhere, not from the same run.
+`,
   run,
 };
 

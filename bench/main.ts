@@ -33,6 +33,7 @@ export const BENCHES: Readonly<Record<string, () => Promise<{ bench: Bench }>>> 
   bridge: () => import("./bridge.ts"),
   sim: () => import("./sim.ts"),
   hncp: () => import("./hncp.ts"),
+  scale: () => import("./scale.ts"),
   frames: () => import("./frames.ts"),
   ring: () => import("./ring.ts"),
   piot: () => import("./piot.ts"),

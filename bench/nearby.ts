@@ -20,6 +20,10 @@ const NEWS_TARGET = 10;
 export const bench: Bench = {
   name: "nearby",
   title: "networkzero: discover, questions and news on loopback, beside pyzmq",
+  about: `
+Each end is a process of its own. "As networkzero does" is pyzmq with what networkzero does at each call:
+it logs, checks the address, makes a poller. The references vary much with the load of the computer.
+`,
   async run(context) {
     await discovery(context);
     await talk(context);

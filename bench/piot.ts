@@ -28,6 +28,16 @@ const CONFIG = "[piot]\nhold_entries = 20000\nhold_bytes = 67108864\ninbox_entri
 export const bench: Bench = {
   name: "piot",
   title: "messages between two agents, beside mosquitto with QoS 1 (real processes, loopback)",
+  about: `
+Two agents beside mosquitto with QoS 1, persistent session, persistence on and no limit to its queue.
+They do not promise the same. An agent says \`accepted\` when a message is on its disk with fsync, and
+\`confirmed\` when it is on both. mosquitto acknowledges from memory: with its defaults it writes its
+file every 30 minutes and at its end, with \`autosave_on_changes\` and \`autosave_interval 1\` the
+whole file after each change, without fsync. None of that was tested here by pulling the plug. A
+confirmed message takes two fsyncs in a row, and its median follows them; 3 ms are reached only
+where an fsync takes about 1 ms. Beside a mosquitto that does not write, batches reach a third to a
+sixth of its rate.
+`,
   run,
 };
 

@@ -32,6 +32,10 @@ interface Server {
 export const bench: Bench = {
   name: "ring",
   title: `a ring of five on loopback, all logs written; target at most ${TARGET} µs a message`,
+  about: `
+Five processes, each with its access.log and ring.log, checked afterwards to hold each message once.
+The reference is one v0.1 server, which passes nothing on.
+`,
   async run(context) {
     const count = context.choose(100_000, 30_000);
     const rounds = context.choose(8, 4);

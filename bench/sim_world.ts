@@ -5,8 +5,8 @@
  *
  * @module
  */
+import { sha256 } from "@noble/hashes/sha2.js";
 import process from "node:process";
-import { nativeProfile } from "../lib/dncp/mod.ts";
 import {
   coldStart,
   dncp,
@@ -22,6 +22,7 @@ import {
   value,
   type World,
 } from "../tests/sim/mod.ts";
+import { EventQueue } from "../tests/sim/event_queue.ts";
 
 const TOPOLOGIES = { line, mesh, shared, star, tree } satisfies Record<string, Topology>;
 
@@ -31,15 +32,14 @@ export interface WorldRequest {
   readonly seeds: readonly number[];
   /** Probability that a packet is lost. */
   readonly loss?: number;
-  /** Instead of the profile's, where one node has more peers than that allows. */
-  readonly maxStreams?: number;
   /** Changes whose cost is counted, one after the other. 0: none. */
   readonly changes: number;
-  /**
-   * Networks of this kind in memory at the same time, each with its turn at a change: what changes
-   * cost where as much memory is in use as in a larger network. Without it: one.
-   */
-  readonly copies?: number;
+  /** Equal node data are held once in the process, not once a node. */
+  readonly sharedContents?: boolean;
+  /** A cold start that takes more processor time (in s), or more memory (in MB), is cut. */
+  readonly limits?: { readonly seconds: number; readonly rssMb: number };
+  /** Measure the least that as many deliveries cost, too. */
+  readonly reference?: boolean;
 }
 
 /** What the nodes did in a stretch of virtual time. */
@@ -59,10 +59,24 @@ export interface SeedResult {
   readonly idle: readonly Cost[];
 }
 
+/** How far a cold start had come when it was cut. */
+export interface CutResult {
+  readonly why: string;
+  readonly virtualMs: number;
+  readonly cpuSeconds: number;
+  /** Of all pairs of nodes, in how many the one knew the other. */
+  readonly known: number;
+}
+
 export interface WorldResult {
   readonly seeds: readonly SeedResult[];
+  readonly cut?: CutResult;
   /** Resident memory at the end, in MB (10^6 bytes). */
   readonly rssMb: number;
+  /** What the world holds at the end, in MB: heap and array buffers behind a collection. */
+  readonly liveMb: number;
+  /** µs of one delivery at the least: an event, a SHA-256, an entry in a map. */
+  readonly leastMicroseconds?: number;
 }
 
 /**
@@ -76,54 +90,108 @@ const WINDOW = 4_000;
  * speak; their signs of life come 10 s and 20 s later, before that window and behind it.
  */
 const QUIET = 11_000;
+/** News between two looks at the clock. */
+const LOOK = 1_024;
+/** Deliveries of which the least cost is measured, and bytes of each. */
+const LEAST = { deliveries: 200_000, bytes: 100 };
+
+/** Thrown out of the simulator when a limit is passed. */
+class Cut extends Error {}
 
 /** Runs all seeds of a request. */
 export function runWorlds(request: WorldRequest): WorldResult {
-  const { copies = 1 } = request;
-  const seeds = request.seeds.map((seed) => {
-    const starts = Array.from({ length: copies }, (_, i) => start(request, seed + 1_000 * i));
-    return measureChanges(starts, request.changes);
-  });
-  return { seeds, rssMb: Deno.memoryUsage().rss / 1e6 };
+  const news = { count: 0 };
+  let world: World | undefined;
+  const before = { cpu: cpuSeconds(), alive: alive() };
+  const seeds: SeedResult[] = [];
+  let cut: CutResult | undefined;
+  try {
+    for (const seed of request.seeds) {
+      const begun = begin(request, seed, news, (made) => world = made);
+      seeds.push(measureChanges(begun, request.changes));
+    }
+  } catch (error) {
+    const why = error instanceof Error && error.cause instanceof Cut ? error.cause : undefined;
+    if (!why) throw error;
+    cut = {
+      why: why.message,
+      virtualMs: world?.now ?? 0,
+      cpuSeconds: cpuSeconds() - before.cpu,
+      known: news.count / request.nodes ** 2,
+    };
+  }
+  const rssMb = Deno.memoryUsage().rss / 1e6;
+  const liveMb = (alive() - before.alive) / 1e6;
+  return {
+    seeds,
+    ...(cut && { cut }),
+    rssMb,
+    liveMb,
+    ...(request.reference && { leastMicroseconds: leastWork() }),
+  };
 }
 
-interface Started {
+interface Begun {
   readonly world: World;
   readonly cold: SeedResult["cold"];
 }
 
-function start(request: WorldRequest, seed: number): Started {
-  const { topology, nodes, loss = 0, maxStreams } = request;
+function begin(
+  request: WorldRequest,
+  seed: number,
+  news: { count: number },
+  made: (world: World) => void,
+): Begun {
+  const { topology, nodes, loss = 0, sharedContents = false, limits } = request;
+  const watched: Topology = (n, options) => {
+    const world = TOPOLOGIES[topology](n, options);
+    if (limits) keepTo(limits, world, news);
+    made(world);
+    return world;
+  };
   const before = cpuSeconds();
-  const { world, virtualMs, messages, bytes } = coldStart(nodes, TOPOLOGIES[topology], {
-    seed,
-    machine: dncp,
-    loss,
-    ...(maxStreams !== undefined && { profile: { ...nativeProfile, maxStreams } }),
-  });
+  const options = { seed, machine: dncp, loss, sharedContents };
+  const { world, virtualMs, messages, bytes } = coldStart(nodes, watched, options);
+  // The watch is for the cold start alone.
+  world.observers.length = 0;
   const whole = cpuSeconds() - before;
   const cpu = Math.max(0, whole - checkingSeconds(world));
   return { world, cold: { virtualMs, messages, bytes, cpuSeconds: cpu } };
 }
 
-/** At the least so many changes; each of the worlds has the same number. */
-function measureChanges(starts: readonly Started[], least: number): SeedResult {
-  const [first] = starts as [Started];
+/** Counts what nodes learn, and throws where that takes too long or too much memory. */
+function keepTo(
+  { seconds, rssMb }: { seconds: number; rssMb: number },
+  world: World,
+  news: { count: number },
+): void {
+  const end = cpuSeconds() + seconds;
+  world.observers.push({
+    nodeChanged(_at, { before }) {
+      if (before) return;
+      if (++news.count % LOOK !== 0) return;
+      if (cpuSeconds() > end) throw new Cut(`after ${seconds} s of CPU`);
+      const { rss } = Deno.memoryUsage();
+      if (rss / 1e6 > rssMb) throw new Cut(`at ${Math.round(rss / 1e6)} MB of memory`);
+    },
+  });
+}
+
+/** At the least so many changes. */
+function measureChanges({ world, cold }: Begun, least: number): SeedResult {
   // The end of a line, a leaf of a tree or a star: the longest way.
-  const changeMs = oneChange(first.world, first.world.nodes.at(-1)).virtualMs;
+  const changeMs = oneChange(world, world.nodes.at(-1)).virtualMs;
   const changes: Cost[] = [];
   const idle: Cost[] = [];
   while (changes.length < least) {
-    for (const { world } of starts) {
-      world.run(QUIET);
-      idle.push(costOf(world, () => {}));
-      const node = world.random.pick(world.nodes);
-      changes.push(costOf(world, () => {
-        node.publish([value(world.profile, node.name, 1_000_000 + changes.length)]);
-      }));
-    }
+    world.run(QUIET);
+    idle.push(costOf(world, () => {}));
+    const node = world.random.pick(world.nodes);
+    changes.push(costOf(world, () => {
+      node.publish([value(world.profile, node.name, 1_000_000 + changes.length)]);
+    }));
   }
-  return { cold: first.cold, changeMs, changes, idle };
+  return { cold, changeMs, changes, idle };
 }
 
 /** What the last check of a cold start took: the simulator's, not the nodes'. */
@@ -145,6 +213,30 @@ function costOf(world: World, work: () => void): Cost {
     bytes: after.bytes - before.bytes,
     cpuSeconds: spent,
   };
+}
+
+/**
+ * What no simulation of this kind can do without: an event that is scheduled and carried out, the
+ * check of what it brings by its hash, and a place to keep it.
+ */
+function leastWork(): number {
+  const queue = new EventQueue();
+  const data = new Uint8Array(LEAST.bytes);
+  const kept = new Map<number, Uint8Array>();
+  const start = cpuSeconds();
+  for (let i = 0; i < LEAST.deliveries; i++) {
+    queue.push(i + 10, { fire: () => kept.set(i, sha256(data)) });
+    if (queue.length > 1_000) queue.pop().fire(i);
+  }
+  while (queue.length > 0) queue.pop().fire(0);
+  return (cpuSeconds() - start) * 1e6 / LEAST.deliveries;
+}
+
+/** Bytes of heap and array buffers; behind a collection where the process has `--expose-gc`. */
+function alive(): number {
+  (globalThis as { gc?: () => void }).gc?.();
+  const { heapUsed, external } = Deno.memoryUsage();
+  return heapUsed + external;
 }
 
 /** Of all threads of this process, garbage collection included. */

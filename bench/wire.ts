@@ -39,6 +39,10 @@ type Group = Readonly<Record<string, Case>>;
 export const bench: Bench = {
   name: "wire",
   title: "inner loops, µs a call, each against plain work of the same size",
+  about: `
+Each call beside plain work on as many bytes: what part of the machine's speed it reaches, and how the
+cost would move on a slower processor.
+`,
   async run(context) {
     const random = new Random(1);
     await compare(context, "SHA-256 (noble) of the same 1 200 bytes", sealing(random));

@@ -19,7 +19,7 @@ const WIDE = 12;
 
 const HEAD = `
 Written by \`./denow task bench --write [NAME…]\` from what the benches measured, which is kept in
-[performance/](performance/): not edited by hand, and a test holds it against that. A bench that was
+\`docs/performance/\`: not edited by hand, and a test holds it against that. A bench that was
 not run again keeps its result, with its date. \`./denow task bench [--quick] [NAME…]\` measures without
 writing; \`--help\` lists the benches.
 

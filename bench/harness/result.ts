@@ -40,8 +40,13 @@ export function encodeResult(result: Result): string {
  * @throws {SyntaxError} where it is no such file.
  */
 export function decodeResult(text: string): Result {
-  const result = JSON.parse(text) as Partial<Result>;
-  const whole = typeof result.bench === "string" && typeof result.date === "string" &&
+  let result: Partial<Result> | null;
+  try {
+    result = JSON.parse(text) as Partial<Result> | null;
+  } catch (cause) {
+    throw new SyntaxError("not a result of a bench: not JSON", { cause });
+  }
+  const whole = typeof result?.bench === "string" && typeof result.date === "string" &&
     typeof result.machine === "object" && Array.isArray(result.load) &&
     typeof result.quick === "boolean" && Array.isArray(result.entries);
   if (!whole) throw new SyntaxError("not a result of a bench");
