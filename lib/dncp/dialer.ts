@@ -33,7 +33,11 @@ interface Target {
   node: NodeId | undefined;
 }
 
-const keyOf = (endpoint: EndpointId, address: Address) => `${endpoint}|${address}`;
+/** Several processes of one computer have one address; the port tells them apart. */
+const keyOf = (endpoint: EndpointId, address: Address, port: number) =>
+  `${endpoint}|${port}|${address}`;
+/** Of these one is dialled at a time, so that an answer says which one it is about. */
+const placeOf = (endpoint: EndpointId, address: Address) => `${endpoint}|${address}`;
 
 /** Opens streams, with back-off. */
 export class Dialer {
@@ -41,7 +45,8 @@ export class Dialer {
   readonly #random: Random;
   readonly #dial: (endpoint: EndpointId, address: Address, port: number) => void;
   readonly #isPeer: (node: NodeId) => boolean;
-  #dialling = 0;
+  /** What is being dialled, by its place. */
+  readonly #dialling = new Map<string, Target>();
 
   /** `isPeer`: whether a node is a peer already, by whatever way. */
   constructor(
@@ -56,20 +61,19 @@ export class Dialer {
 
   /** Keep a stream to this address, for ever. */
   keep(now: number, endpoint: EndpointId, address: Address): void {
-    if (this.#targets.has(keyOf(endpoint, address))) return;
-    this.#add(now, endpoint, address, 0);
+    if (!this.#targets.has(keyOf(endpoint, address, 0))) this.#add(now, endpoint, address, 0);
   }
 
   /** Open a stream to a node of a link, once the back-off of earlier failures allows it. */
   want(now: number, endpoint: EndpointId, address: Address, port: number): void {
-    const target = this.#targets.get(keyOf(endpoint, address));
-    if (target?.port === port) target.wanted = true;
-    else if (!target || target.state === "idle") this.#add(now, endpoint, address, port);
+    const target = this.#targets.get(keyOf(endpoint, address, port));
+    if (target) target.wanted = true;
+    else this.#add(now, endpoint, address, port);
   }
 
   /** No further tries; an open stream stays. */
-  unwant(endpoint: EndpointId, address: Address): void {
-    const target = this.#targets.get(keyOf(endpoint, address));
+  unwant(endpoint: EndpointId, address: Address, port: number): void {
+    const target = this.#targets.get(keyOf(endpoint, address, port));
     if (target) target.wanted = false;
   }
 
@@ -78,23 +82,23 @@ export class Dialer {
     for (const [key, target] of this.#targets) {
       if (target.endpoint !== endpoint) continue;
       if (address !== undefined && target.address !== address) continue;
-      if (target.state === "dialling") this.#dialling--;
+      if (target.state === "dialling") this.#dialling.delete(placeOf(endpoint, target.address));
       this.#targets.delete(key);
     }
   }
 
   /** How often in a row the address has failed. */
-  failures(endpoint: EndpointId, address: Address): number {
-    return this.#targets.get(keyOf(endpoint, address))?.failures ?? 0;
+  failures(endpoint: EndpointId, address: Address, port = 0): number {
+    return this.#targets.get(keyOf(endpoint, address, port))?.failures ?? 0;
   }
 
-  /** A stream that was dialled is open. False where it is not wanted any more. */
-  opened(now: number, endpoint: EndpointId, address: Address): boolean {
+  /** A stream that was dialled is open: the port. `undefined` where it is not wanted any more. */
+  opened(now: number, endpoint: EndpointId, address: Address): number | undefined {
     const target = this.#leaveDialling(endpoint, address);
-    if (!target) return false;
+    if (!target) return undefined;
     target.state = "open";
     target.openedAt = now;
-    return true;
+    return target.port;
   }
 
   failed(now: number, endpoint: EndpointId, address: Address): void {
@@ -102,8 +106,8 @@ export class Dialer {
     if (target) this.#pauseAfterFailure(now, target);
   }
 
-  closed(now: number, endpoint: EndpointId, address: Address): void {
-    const target = this.#targets.get(keyOf(endpoint, address));
+  closed(now: number, endpoint: EndpointId, address: Address, port = 0): void {
+    const target = this.#targets.get(keyOf(endpoint, address, port));
     if (target?.state !== "open") return;
     target.state = "idle";
     if (now - target.openedAt < SHORT_LIVED) {
@@ -115,8 +119,14 @@ export class Dialer {
   }
 
   /** The open stream of this address leads to this node itself, or to a peer that we have already. */
-  redundant(now: number, endpoint: EndpointId, address: Address, node: NodeId | "self"): void {
-    const target = this.#targets.get(keyOf(endpoint, address));
+  redundant(
+    now: number,
+    endpoint: EndpointId,
+    address: Address,
+    node: NodeId | "self",
+    port = 0,
+  ): void {
+    const target = this.#targets.get(keyOf(endpoint, address, port));
     if (!target) return;
     target.state = "idle";
     target.failures = 0;
@@ -126,9 +136,9 @@ export class Dialer {
 
   get nextWake(): number {
     let earliest = Infinity;
-    if (this.#dialling >= MOST_DIALLING) return earliest;
+    if (this.#dialling.size >= MOST_DIALLING) return earliest;
     for (const target of this.#targets.values()) {
-      if (target.state === "idle" && target.wanted) {
+      if (target.state === "idle" && target.wanted && !this.#isBusy(target)) {
         earliest = Math.min(earliest, target.notBefore);
       }
     }
@@ -144,13 +154,14 @@ export class Dialer {
         if (now - target.notBefore > SELF_PAUSE) this.#targets.delete(key);
         continue;
       }
-      if (this.#dialling >= MOST_DIALLING) return;
+      if (this.#dialling.size >= MOST_DIALLING) return;
+      if (this.#isBusy(target)) continue;
       if (target.node !== undefined && this.#isPeer(target.node)) {
         target.notBefore = now + DUPLICATE_PAUSE;
         continue;
       }
       target.state = "dialling";
-      this.#dialling++;
+      this.#dialling.set(placeOf(target.endpoint, target.address), target);
       this.#dial(target.endpoint, target.address, target.port);
     }
   }
@@ -161,7 +172,7 @@ export class Dialer {
     address: Address,
     port: number,
   ): void {
-    this.#targets.set(keyOf(endpoint, address), {
+    this.#targets.set(keyOf(endpoint, address, port), {
       endpoint,
       address,
       port,
@@ -175,10 +186,14 @@ export class Dialer {
   }
 
   #leaveDialling(endpoint: EndpointId, address: Address): Target | undefined {
-    const target = this.#targets.get(keyOf(endpoint, address));
-    if (target?.state !== "dialling") return undefined;
-    this.#dialling--;
+    const place = placeOf(endpoint, address);
+    const target = this.#dialling.get(place);
+    this.#dialling.delete(place);
     return target;
+  }
+
+  #isBusy({ endpoint, address }: Target): boolean {
+    return this.#dialling.has(placeOf(endpoint, address));
   }
 
   #pauseAfterFailure(now: number, target: Target): void {

@@ -78,7 +78,7 @@ export class SharedLink {
         return;
       }
     }
-    if (known && known.address !== from) this.#dialer.unwant(this.config.id, known.address);
+    if (known) this.#unwant(known);
     this.#heard.set(node, { node, address: from, port, since: now, lastHeard: now, deaf });
     const { imin } = this.#core.profile.trickle;
     this.#lookAt = Math.min(this.#lookAt, now + this.#core.random.between(imin / 2, imin));
@@ -157,7 +157,7 @@ export class SharedLink {
     }
     const population = this.#population(now, sessions);
     this.#decideDensity(population, sessions);
-    for (const heard of this.#heard.values()) this.#dialer.unwant(this.config.id, heard.address);
+    for (const heard of this.#heard.values()) this.#unwant(heard);
     for (const id of this.#wanted(population, sessions)) {
       this.#dialWhereOurs(now, id, sessions.has(id));
     }
@@ -179,7 +179,7 @@ export class SharedLink {
       } else if (!nodes.get(id)?.reachable) {
         // Until then others still have it as a peer, and its address may be of use.
         this.#heard.delete(id);
-        this.#dialer.unwant(this.config.id, heard.address);
+        this.#unwant(heard);
       }
     }
     for (const [id, session] of sessions) {
@@ -192,6 +192,10 @@ export class SharedLink {
       }
     }
     return population;
+  }
+
+  #unwant({ address, port }: Heard): void {
+    this.#dialer.unwant(this.config.id, address, port);
   }
 
   #decideDensity(population: ReadonlySet<NodeId>, sessions: ReadonlyMap<NodeId, Session>): void {
@@ -211,7 +215,7 @@ export class SharedLink {
   #hopeless(id: NodeId, sessions: ReadonlyMap<NodeId, Session>): boolean {
     const heard = this.#heard.get(id);
     return heard !== undefined && !sessions.has(id) &&
-      this.#dialer.failures(this.config.id, heard.address) >= HOPELESS;
+      this.#dialer.failures(this.config.id, heard.address, heard.port) >= HOPELESS;
   }
 
   /**

@@ -94,11 +94,11 @@ export class Dncp implements Machine {
         this.#links.get(session.endpoint.id)?.touch(at);
       },
       ended: (at, session, ending) => {
-        const { endpoint, address } = session;
-        if (session.dialled && ending.kind === "redundant") {
-          this.#dialer.redundant(at, endpoint.id, address, ending.node);
-        } else if (session.dialled) {
-          this.#dialer.closed(at, endpoint.id, address);
+        const { endpoint, address, dialledPort } = session;
+        if (dialledPort !== undefined && ending.kind === "redundant") {
+          this.#dialer.redundant(at, endpoint.id, address, ending.node, dialledPort);
+        } else if (dialledPort !== undefined) {
+          this.#dialer.closed(at, endpoint.id, address, dialledPort);
         }
         this.#links.get(endpoint.id)?.touch(at);
       },
@@ -200,11 +200,13 @@ export class Dncp implements Machine {
     open: { endpoint: EndpointId; stream: StreamId; address: Address; dialled: boolean },
   ): void {
     const endpoint = this.#endpoints.get(open.endpoint);
-    const wanted = !open.dialled || this.#dialer.opened(now, open.endpoint, open.address);
-    if (!endpoint) this.#transport.close(open.stream, "no such endpoint");
-    else if (!wanted) this.#transport.close(open.stream, "no longer wanted");
-    else if (!this.#streams.open(now, { ...open, endpoint }) && open.dialled) {
-      this.#dialer.closed(now, open.endpoint, open.address);
+    const { stream, address, dialled } = open;
+    const dialledPort = dialled ? this.#dialer.opened(now, open.endpoint, address) : undefined;
+    if (!endpoint) this.#transport.close(stream, "no such endpoint");
+    else if (dialled && dialledPort === undefined) {
+      this.#transport.close(stream, "no longer wanted");
+    } else if (!this.#streams.open(now, { stream, endpoint, address, dialledPort }) && dialled) {
+      this.#dialer.closed(now, open.endpoint, address, dialledPort);
     }
     this.#settle(now);
   }

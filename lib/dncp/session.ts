@@ -15,12 +15,21 @@ const PIECE = 16_384;
 /** What a TLV may have beyond the node data that it carries. */
 const TLV_OVERHEAD = 256;
 
+/** A stream that has opened. */
+export interface OpenedStream {
+  readonly stream: StreamId;
+  readonly endpoint: EndpointConfig;
+  readonly address: Address;
+  readonly dialledPort: number | undefined;
+}
+
 /** A stream as the DNCP machine uses it (RFC 7787 §4.2, reliable unicast). */
 export class Session {
   readonly stream: StreamId;
   readonly endpoint: EndpointConfig;
   readonly address: Address;
-  readonly dialled: boolean;
+  /** The port that was dialled, 0 where the address has it; `undefined`: the other side dialled. */
+  readonly dialledPort: number | undefined;
   readonly openedAt: number;
   lastSent: number;
   lastHeard: number;
@@ -52,13 +61,13 @@ export class Session {
   constructor(
     core: Core,
     now: number,
-    open: { stream: StreamId; endpoint: EndpointConfig; address: Address; dialled: boolean },
+    open: OpenedStream,
   ) {
     this.#core = core;
     this.stream = open.stream;
     this.endpoint = open.endpoint;
     this.address = open.address;
-    this.dialled = open.dialled;
+    this.dialledPort = open.dialledPort;
     this.openedAt = now;
     this.lastSent = now;
     this.lastHeard = now;
@@ -66,6 +75,10 @@ export class Session {
       core.profile.tlv,
       core.profile.maxNodeData + TLV_OVERHEAD,
     );
+  }
+
+  get dialled(): boolean {
+    return this.dialledPort !== undefined;
   }
 
   /** When a keep-alive is due (RFC 7787 §6.1). */

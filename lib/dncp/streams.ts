@@ -5,11 +5,11 @@
  * @module
  */
 import { toHex } from "../wire/mod.ts";
-import type { Address, EndpointConfig, EndpointId, NodeId, StreamId } from "./api.ts";
+import type { EndpointId, NodeId, StreamId } from "./api.ts";
 import type { Core } from "./core.ts";
 import { PausedPeers } from "./paused.ts";
 import { newPeer, type Peer } from "./peers.ts";
-import { Session } from "./session.ts";
+import { type OpenedStream, Session } from "./session.ts";
 import {
   decodeTlvs,
   type Hello,
@@ -85,7 +85,7 @@ export class Streams {
   /** A stream is there. False where there is no room for it; then it is closed. */
   open(
     now: number,
-    open: { stream: StreamId; endpoint: EndpointConfig; address: Address; dialled: boolean },
+    open: OpenedStream,
   ): boolean {
     if (this.count(open.endpoint.id) >= this.#core.profile.maxStreams) {
       this.#core.counters.streamsRefused++;

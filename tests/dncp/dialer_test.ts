@@ -118,17 +118,42 @@ Deno.test("dialler: a link's wish ends, a person's does not; another port is ano
   bench.dialer.keep(0, E, "home:8331");
   bench.run(10, (address) => bench.dialer.failed(bench.now, E, address));
   strictEqual(bench.dials.length, 2);
-  bench.dialer.unwant(E, A);
+  bench.dialer.unwant(E, A, 8331);
   bench.run(20_000, (address) => bench.dialer.failed(bench.now, E, address));
   deepStrictEqual(
     new Set(bench.dials.slice(2).map(({ address }) => address)),
     new Set(["home:8331"]),
   );
-  strictEqual(bench.dialer.failures(E, A), 1, "what failed is remembered");
+  strictEqual(bench.dialer.failures(E, A, 8331), 1, "what failed is remembered");
   const before = bench.dials.length;
   bench.dialer.want(bench.now, E, A, 9999);
   bench.run(10, () => {});
   deepStrictEqual(bench.dials.slice(before).map(({ port }) => port), [9999]);
+});
+
+Deno.test("dialler: two processes of one address are dialled one after the other, and told apart", () => {
+  const bench = new Bench();
+  bench.dialer.want(0, E, A, 1);
+  bench.dialer.want(0, E, A, 2);
+  bench.run(10);
+  const ports = () => bench.dials.map(({ port }) => port);
+  deepStrictEqual(ports(), [1], "an answer says which one it is about");
+  strictEqual(bench.dialer.nextWake, Infinity);
+  strictEqual(bench.dialer.opened(bench.now, E, A), 1);
+  bench.run(1);
+  deepStrictEqual(ports(), [1, 2], "at once");
+  bench.dialer.failed(bench.now, E, A);
+  strictEqual(bench.dialer.failures(E, A, 1), 0);
+  strictEqual(bench.dialer.failures(E, A, 2), 1);
+  bench.run(1_000, () => strictEqual(bench.dialer.opened(bench.now, E, A), 2));
+  // The first one closes; the second stays.
+  bench.run(60_000);
+  bench.dialer.closed(bench.now, E, A, 1);
+  bench.run(1_000);
+  deepStrictEqual(ports(), [1, 2, 2, 1]);
+  bench.dialer.forget(E, A);
+  strictEqual(bench.dialer.opened(bench.now, E, A), undefined);
+  strictEqual(bench.dialer.nextWake, Infinity);
 });
 
 Deno.test("machine: a connect address that is taken back is dialled no more, and its stream closed", () => {

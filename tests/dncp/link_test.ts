@@ -211,11 +211,11 @@ function among(ids: readonly NodeId[], connected: readonly NodeId[]): Lone {
   return lone;
 }
 
-function hear(lone: Lone, id: NodeId, port = 8331): void {
+function hear(lone: Lone, id: NodeId, port = 8331, at = `at-${id}`): void {
   const { encode } = lone;
   const hash = encode.networkState(new Uint8Array(16));
   const instance = id.slice(0, 14) + "42";
-  lone.multicast(1, `at-${id}`, encode.nodeEndpoint(id, 1), encode.hello(port, instance), hash);
+  lone.multicast(1, at, encode.nodeEndpoint(id, 1), encode.hello(port, instance), hash);
 }
 
 const dialsOf = (lone: Lone) =>
@@ -260,6 +260,28 @@ Deno.test("link: a mirror or another node that cannot be dialled is never a hub"
   }
   lone.advance(3_000);
   deepStrictEqual(dialsOf(lone).sort(), ids.slice(-HUBS).map((id) => `at-${id}`).sort());
+});
+
+Deno.test("link: two processes of one address are both met, the second one right behind the first", () => {
+  const lone = new Lone({ profile, nodeId: "00".repeat(8), endpoints: [sharedLink()] });
+  const ids = ["11".repeat(8), "22".repeat(8)];
+  ids.forEach((id, i) => hear(lone, id, 8331 + i, "host"));
+  const dials = () => lone.take().flatMap((sent) => sent.kind === "dial" ? [sent.port] : []);
+  lone.advance(60);
+  deepStrictEqual(dials(), [8331]);
+  lone.open(1, 1, "host", true);
+  lone.advance(1);
+  deepStrictEqual(dials(), [8332]);
+  lone.open(1, 2, "host", true);
+  ids.forEach((id, i) => lone.stream(i + 1, lone.encode.nodeEndpoint(id, 1)));
+  deepStrictEqual(lone.machine.peers().map(({ node }) => node).sort(), ids);
+  lone.advance(5_000);
+  deepStrictEqual(dials(), []);
+  // One of them ends and comes back, at another port.
+  lone.machine.streamClosed(lone.now, 1, "gone");
+  hear(lone, ids[0]!, 9000, "host");
+  lone.advance(300);
+  deepStrictEqual(dials(), [9000]);
 });
 
 Deno.test("link: the higher id dials where the lower one does not", () => {
