@@ -1,6 +1,7 @@
 /**
- * A computer with avahi: a namespace of mounts and of processes with a message bus and an avahi-daemon in it, on the network of
- * a computer of the lab. Nothing of it is seen, or stays, outside.
+ * A computer with avahi: a namespace of mounts and of processes with a message bus and an
+ * avahi-daemon in it, on the network of a computer of the lab. Nothing of it is seen, or stays,
+ * outside.
  *
  * @module
  */

@@ -1,6 +1,7 @@
 /**
- * Five and twenty computers on one bridge, a namespace each: how soon all know all, how soon a change is everywhere, and
- * what it costs to do nothing. Beside it, in turns, serf with as many agents on a bridge of its own.
+ * Five and twenty computers on one bridge, a namespace each: how soon all know all, how soon a
+ * change is everywhere, and what it costs to do nothing. Beside it, in turns, serf with as many
+ * agents on a bridge of its own.
  *
  * @module
  */
@@ -21,6 +22,22 @@ const PAUSE = 100;
 export const bench: Bench = {
   name: "bridge",
   title: "5 and 20 agents on one bridge, beside serf (namespaces, real processes)",
+  about: `
+Each agent lives in a network namespace with a cable to one bridge, with the default config: found
+by multicast, sealed. serf has its profile \`lan\`, no encryption, and joins the first agent by its
+address. What agents see is timed by their event streams, what serf sees by the lines
+EventMemberJoin and EventMemberUpdate of its log, which come before its event handlers run (it holds
+those back for a second). Bytes and packets are the kernel's counters of each cable, Ethernet headers
+and what the kernel itself sends included.
+
+A cold start of 20 processes on the few cores of one computer is a queue for the processor: the row
+of its CPU time says what a Pi, which has its own, would wait for at the most, and "one more starts"
+measures it without the queue. An agent costs many times the CPU time of a compiled program there:
+most of it starts the runtime and compiles code that runs for the first time.
+
+One change costs more bytes than serf's where nodes are few: the change itself goes once to each node,
+and then each end of each stream tells the other the new hash of the network, once.
+`,
   run,
 };
 
@@ -32,13 +49,7 @@ interface Pair {
 }
 
 async function run(context: Context): Promise<void> {
-  const { report } = context;
   const program = findSerf(context);
-  report.note(
-    "agent: default config, found by multicast, sealed. serf: profile lan, not encrypted, joined to " +
-      "the first. What serf sees is timed by its log lines EventMemberJoin and EventMemberUpdate, " +
-      "what agents see by their event streams.",
-  );
   const pairs: Pair[] = [];
   for (const size of SIZES) {
     // One computer is spare, for whoever joins.
@@ -89,7 +100,7 @@ async function coldStart(context: Context, { size, agents, serf }: Pair): Promis
       ...(beside && { reference: { what: reference, samples: beside } }),
     });
   const what = `cold start of ${size} agents at once, until each knows all`;
-  row(what, samples.agents, `serf, ${size} agents`, samples.serf);
+  if (serf) row(what, samples.agents, `serf, ${size} agents`, samples.serf);
   row(what, samples.agents, `${size} × deno run hello.js at once`, samples.bare);
   // The first round is not counted.
   row(`cold start of ${size}: until all tell the same hash`, agreed.slice(1), "", undefined);
@@ -164,7 +175,7 @@ async function settle(clusters: readonly Cluster[]): Promise<void> {
   await sleep(2_000);
 }
 
-/** All clusters at the same time: nobody has work to do, and then everybody a change now and then. */
+/** All clusters at the same time: nobody has work to do, and then all have a change now and then. */
 async function nothing(context: Context, pairs: readonly Pair[]): Promise<void> {
   const all = pairs.flatMap(clustersOf);
   for (const cluster of all) cluster.leaveAlone();

@@ -1,6 +1,6 @@
 /**
- * Agents on a bridge, from the bundle and with the config that users have: a key, and an interface. They find
- * each other by multicast.
+ * Agents on a bridge, from the bundle and with the config that users have: a key, and an interface.
+ * They find each other by multicast.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * What clusters cost that have nothing to do, and what one change costs on the cables: by the kernel's counters.
+ * What clusters cost that have nothing to do, and what one change costs on the cables: by the
+ * kernel's counters.
  *
  * @module
  */
@@ -82,7 +83,7 @@ export async function idleOf(
   }));
 }
 
-/** What one change made all nodes send together beyond what they send when idle: a sample a change. */
+/** What one change made all nodes send beyond what they send when idle: a sample a change. */
 export interface Wire {
   readonly bytes: number[];
   readonly packets: number[];

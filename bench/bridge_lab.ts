@@ -1,6 +1,6 @@
 /**
- * Computers on one bridge: a namespace each, made by the bench and gone when it ends, also where it is
- * stopped in the middle. What they send is counted by the kernel.
+ * Computers on one bridge: a namespace each, made by the bench and gone when it ends, also where it
+ * is stopped in the middle. What they send is counted by the kernel.
  *
  * @module
  */

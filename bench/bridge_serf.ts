@@ -1,6 +1,6 @@
 /**
- * serf on a bridge: its agents with their defaults, joined to the first. What they see is read from their own
- * log, which they write before they call any event handler.
+ * serf on a bridge: its agents with their defaults, joined to the first. What they see is read from
+ * their own log, which they write before they call any event handler.
  *
  * @module
  */

@@ -1,7 +1,7 @@
 /**
- * How soon a change is seen elsewhere: set at the local API of one agent, read from the event stream
- * of another, beside a bare round trip between two processes, and beside a publication that mosquitto
- * hands on.
+ * How soon a change is seen elsewhere: set at the local API of one agent, read from the event
+ * stream of another, beside a bare round trip between two processes, and beside a publication that
+ * mosquitto hands on.
  *
  * @module
  */

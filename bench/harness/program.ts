@@ -1,6 +1,6 @@
 /**
- * Whole processes: those of the agent, and programs of others that benches compare with where they are
- * installed.
+ * Whole processes: those of the agent, and programs of others that benches compare with where they
+ * are installed.
  *
  * @module
  */
