@@ -35,8 +35,9 @@ of its CPU time says what a Pi, which has its own, would wait for at the most, a
 measures it without the queue. An agent costs many times the CPU time of a compiled program there:
 most of it starts the runtime and compiles code that runs for the first time.
 
-One change costs more bytes than serf's where nodes are few: the change itself goes once to each node,
-and then each end of each stream tells the other the new hash of the network, once.
+One change costs more bytes than serf's where nodes are few. The change itself goes once to each
+node, among 20 twice (from the two that have streams to all); and then both ends of each stream tell
+each other the new hash of the network.
 `,
   run,
 };

@@ -20,7 +20,8 @@ export const bench: Bench = {
   name: "oneshot",
   title: "one value read or written by a whole process, beside mosquitto and serf (loopback)",
   about: `
-From the start of a process to its end. Two agents, two members of serf and a broker run all the time.
+From the start of a process to its end. Two agents, two members of serf and two brokers run all the
+time.
 A broker with its defaults holds a retained message back until the kernel of the reader has
 acknowledged what went before, 40 ms later; with \`set_tcp_nodelay\` it does not. A bare Deno that
 does nothing is the floor of what the agent's commands can reach; compiled programs are below it.
