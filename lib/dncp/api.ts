@@ -108,6 +108,8 @@ export interface DncpEvents {
   publishing(seqno: number): void;
   /** Another live node had our id, so we took a new one (RFC 7788 §4.4). */
   nodeIdChanged(id: NodeId): void;
+  /** What another node published is not taken, because all that may be kept is taken up. */
+  noRoom(id: NodeId): void;
   /** A peer was added or dropped; `why` is for people. */
   peerChanged(peer: PeerView, kind: "added" | "dropped", why: string): void;
 }

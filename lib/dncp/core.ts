@@ -49,6 +49,8 @@ export interface Core {
   mayRequest(now: number, endpoint: EndpointId): boolean;
   /** Another live process uses our node id: take a new one. */
   cloned(now: number): void;
+  /** There is no room for what that node published. */
+  noRoom(id: NodeId): void;
   /** Wake the machine at this time, or earlier. */
   wakeAt(time: number): void;
 }

@@ -410,6 +410,7 @@ export class Dncp implements Machine {
       receiveNodeState: (now, state) => receiveNodeState(this.#core, this.#own, now, state),
       mayRequest: (now, endpoint) => this.#mayRequest(now, endpoint),
       cloned: (now) => this.#own.takeNewId(now),
+      noRoom: (id) => this.#events.noRoom?.(id),
       wakeAt: (time) => this.#wakeSoon(time),
     };
   }

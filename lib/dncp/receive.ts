@@ -39,6 +39,7 @@ export function receiveNodeState(
     const record = new NodeRecord(content, { self: false, seqno, age, received: now });
     if (core.nodes.store(record)) return "stored";
     core.counters.nodesRefused++;
+    core.noRoom(id);
     return "refused";
   }
   if (current && equalBytes(current.hash, hash)) {

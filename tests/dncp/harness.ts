@@ -90,6 +90,7 @@ export interface Told {
   readonly publishing: number[];
   readonly ids: NodeId[];
   readonly peers: { peer: PeerView; kind: "added" | "dropped"; why: string }[];
+  readonly noRoom: NodeId[];
 }
 
 export function listener(told: Told): DncpEvents {
@@ -98,6 +99,7 @@ export function listener(told: Told): DncpEvents {
     publishing: (seqno) => void told.publishing.push(seqno),
     nodeIdChanged: (id) => void told.ids.push(id),
     peerChanged: (peer, kind, why) => void told.peers.push({ peer, kind, why }),
+    noRoom: (id) => void told.noRoom.push(id),
   };
 }
 
@@ -105,7 +107,7 @@ export function listener(told: Told): DncpEvents {
 export class Lone {
   readonly machine: Dncp;
   readonly notes = new Notes();
-  readonly told: Told = { nodes: [], publishing: [], ids: [], peers: [] };
+  readonly told: Told = { nodes: [], publishing: [], ids: [], peers: [], noRoom: [] };
   readonly profile: Profile;
   readonly encode: TlvEncoder;
   readonly readOnly: boolean;
@@ -251,7 +253,7 @@ interface Far {
 export class Member implements DncpTransport {
   readonly name: string;
   readonly machine: Dncp;
-  readonly told: Told = { nodes: [], publishing: [], ids: [], peers: [] };
+  readonly told: Told = { nodes: [], publishing: [], ids: [], peers: [], noRoom: [] };
   /** Endpoint id → link. */
   readonly links = new Map<EndpointId, string>();
   readonly streams = new Map<StreamId, Far>();

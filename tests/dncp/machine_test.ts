@@ -1,7 +1,7 @@
 /** The machine as a whole: endpoints that come and go, what it tells, and when it wants to be woken. */
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { hncpProfile, nativeProfile } from "../../lib/dncp/mod.ts";
-import { fromHex, toHex } from "../../lib/wire/mod.ts";
+import { concat, fromHex, toHex } from "../../lib/wire/mod.ts";
 import { Random } from "../../lib/core/mod.ts";
 import {
   datagrams,
@@ -175,4 +175,20 @@ Deno.test("machine: the application may publish in the moment it is told of some
     for (const member of net.members) member.cut = false;
     ok(net.until(() => net.converged, 60_000) !== undefined, `seed ${seed}`);
   }
+});
+
+Deno.test("machine: what has no room is told, and what was known stays", () => {
+  const profile = { ...hncpProfile, maxAllData: 100 };
+  const lone = new Lone({ profile, endpoints: [datagrams()] });
+  const { encode } = lone;
+  const peer = "a0000001";
+  const link = encode.peer(lone.machine.nodeId, 1, 7);
+  const from = (seqno: number, data: Uint8Array) =>
+    lone.datagram(1, "peer", encode.nodeEndpoint(peer, 7), lone.nodeState(peer, seqno, data));
+  from(1, link);
+  deepStrictEqual(lone.told.noRoom, []);
+  from(2, concat([link, profile.tlv.encode(70, new Uint8Array(90))]));
+  deepStrictEqual(lone.told.noRoom, [peer]);
+  strictEqual(lone.machine.counters.nodesRefused, 1);
+  strictEqual(lone.machine.node(peer)?.seqno, 1);
 });

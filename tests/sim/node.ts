@@ -247,7 +247,7 @@ export class SimNode implements DncpTransport {
     this.#kept.nodeId = id;
   }
 
-  #events(): DncpEvents {
+  #events(): Partial<DncpEvents> {
     const world = this.#world;
     return {
       nodeChanged: (change) => {

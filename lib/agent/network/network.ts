@@ -350,6 +350,16 @@ export class Network {
             "a copied SD card is the usual cause",
         );
       },
+      noRoom: (id: NodeId) => {
+        this.#around.problems.note(
+          `${network}:room`,
+          `network ${network}: no room for what ${
+            this.view.names.of(id)
+          } publishes, as all nodes ` +
+            `together may take ${this.profile.maxAllData / 1_048_576} MiB here; see who ` +
+            "takes it: agent nodes",
+        );
+      },
       peerChanged: (
         peer: { node: NodeId; endpointName: string; address: string },
         kind: "added" | "dropped",
