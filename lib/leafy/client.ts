@@ -213,14 +213,6 @@ export class Publication {
   }
 }
 
-/**
- * How long to wait before the next refresh, in ms: a third of what was granted, give or take a
- * tenth (§16.4). `unit`: a random number in [0, 1).
- */
-export function refreshDelay(grantedMs: number, unit: number): number {
-  return (grantedMs / 3) * (0.9 + 0.2 * unit);
-}
-
 function throwError(message: LeafMessage): void {
   if (message.type !== "error") return;
   throw new AgentError(`the node answered: ${message.message}`, message.exitCode);

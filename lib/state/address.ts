@@ -44,23 +44,6 @@ export function parseAddress(text: string): Address {
   return build(text, node, prefix ? rest.slice(0, -1) : rest, prefix);
 }
 
-/**
- * The address of a text that means the beginning of keys, with or without a trailing `*`; an empty
- * text means all.
- * @throws {AgentError} exit 2.
- */
-export function parsePrefix(text: string): Address {
-  const { node, rest } = split(text);
-  return build(text, node, rest.endsWith("*") ? rest.slice(0, -1) : rest, true);
-}
-
-/** The shortest text that {@linkcode parseAddress} makes this address of. */
-export function formatAddress({ node, key, prefix }: Address): string {
-  const keyPart = prefix ? `${key}*` : key;
-  if (node !== undefined) return `${node}:${keyPart}`;
-  return key.includes(":") ? `:${keyPart}` : keyPart;
-}
-
 /** The two halves of `name~ab12`; the suffix is empty where there is none. */
 export function splitDisplay(text: string): { name: string; suffix: string } {
   // A name itself never contains "~" (names.ts).

@@ -127,7 +127,7 @@ export function timestamp(wall: number): number {
 }
 
 /** Whether a number can stand as the time of an entry, and be shown as a date. */
-export function isTimestamp(at: unknown): at is number {
+function isTimestamp(at: unknown): at is number {
   return Number.isInteger(at) && (at as number) >= 0 && (at as number) <= MAX_TIME;
 }
 

@@ -173,8 +173,7 @@ export class OwnDictionary implements Machine {
   }
 
   /**
-   * Entries that live until the lease is released or, where it has a TTL, that long after the last
-   * refresh.
+   * Entries that live until the lease is released or, where it has a TTL, for that long.
    * @throws {AgentError} as {@linkcode set}, and exit 4 where there are too many leases.
    */
   openLease(now: number, wall: number, writes: Writes, ttlMs?: number): LeaseId {
@@ -206,16 +205,6 @@ export class OwnDictionary implements Machine {
     const changes = replacing(holder, this.#prepare(wall, writes, () => false));
     this.#checkRoom(holder, changes);
     this.#finish(holder, changes);
-  }
-
-  /**
-   * The lease now ends `ttlMs` from now.
-   * @throws {AgentError} exit 1 where the lease has ended.
-   */
-  refreshLease(now: number, id: LeaseId, ttlMs: number): void {
-    this.#endDue(now);
-    this.#lease(id).until = now + checkTtl(ttlMs);
-    this.#brief.moved();
   }
 
   /** End a lease. False where it had ended already. */

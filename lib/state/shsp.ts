@@ -60,15 +60,6 @@ export function decodeShspPair(value: Uint8Array): DecodedPair {
   return { json, pair: { key, value: content, ts } };
 }
 
-/** A whole TLV 789. Throws `RangeError` where the pair is too long for one. */
-export function encodeShspPair(pair: ShspPair): Uint8Array {
-  return format.encode(SHSP_PAIR, jsonOf(pair));
-}
-
-function jsonOf({ key, value, ts }: ShspPair): Uint8Array {
-  return encoder.encode(JSON.stringify({ ts, k: key, v: value }));
-}
-
 /** MD5 over the network key and the body. It keeps honest networks apart, no more (§15.3). */
 export function shspDigest(networkKey: Uint8Array, body: Uint8Array): Uint8Array {
   return md5(concat([networkKey, body]));
@@ -150,7 +141,8 @@ export class ShspStateCodec implements StateCodec {
   #jsonOf(entry: Entry): Uint8Array {
     let json = this.#json.get(entry);
     if (json === undefined) {
-      json = jsonOf({ key: entry.key, value: entry.value, ts: entry.at / 1_000 });
+      const { key, value, at } = entry;
+      json = encoder.encode(JSON.stringify({ ts: at / 1_000, k: key, v: value }));
       this.#json.set(entry, json);
     }
     return json;

@@ -34,8 +34,6 @@ export interface NodeSummary {
   readonly node: string;
   readonly self: boolean;
   readonly keys: number;
-  /** State TLVs of this node that could not be read. */
-  readonly bad: number;
   /** When its state was originated, on the local monotonic clock, in ms. */
   readonly origination: number;
 }
@@ -54,7 +52,6 @@ type Pattern = Pick<Address, "key" | "prefix">;
 interface NodeState {
   view: NodeView;
   entries: Map<string, Entry>;
-  bad: number;
 }
 
 /** The state of the whole network, as this node knows it. */
@@ -140,12 +137,11 @@ export class NetworkView {
 
   /** All nodes, in the order of the names they are shown under. */
   nodes(): NodeSummary[] {
-    return Array.from(this.#nodes, ([id, { view, entries, bad }]) => ({
+    return Array.from(this.#nodes, ([id, { view, entries }]) => ({
       id,
       node: this.#names.of(id),
       self: view.self,
       keys: entries.size,
-      bad,
       origination: view.origination,
     })).sort(byNode);
   }
@@ -175,9 +171,9 @@ export class NetworkView {
       state.view = view;
       return;
     }
-    const { entries, bad } = this.#codec.decode(view.data);
+    const { entries } = this.#codec.decode(view.data);
     const before = state?.entries ?? new Map<string, Entry>();
-    this.#nodes.set(view.id, { view, entries, bad });
+    this.#nodes.set(view.id, { view, entries });
     this.#names.set(view.id, entries.get(NAME_KEY)?.value);
     if (this.#listeners.size === 0) return;
     const node = this.#names.of(view.id);

@@ -19,7 +19,7 @@ export interface StoredEntry {
 /** Sequence numbers that are reserved with one write. */
 const BLOCK = 1_000;
 
-export const STATE_SCHEMA: Schema = {
+const STATE_SCHEMA: Schema = {
   loss: "this agent starts with a new identity and without the entries that were set",
   migrations: [
     `CREATE TABLE network (

@@ -10,7 +10,6 @@ import {
   type LeafPublishAck,
   LeafSession,
   Publication,
-  refreshDelay,
 } from "../../lib/leafy/mod.ts";
 import { concat } from "../../lib/wire/bytes.ts";
 import type { Json } from "../../lib/wire/cbor.ts";
@@ -320,12 +319,6 @@ Deno.test("publication: TTLs beyond the field are cut, never wrapped", () => {
   ) {
     strictEqual(publication.request(ttl).toHex().slice(32, 40), field);
   }
-});
-
-Deno.test("publication: refreshed at a third, give or take a tenth", () => {
-  strictEqual(refreshDelay(60_000, 0.5), 20_000);
-  ok(Math.abs(refreshDelay(60_000, 0) - 18_000) < 1e-6);
-  ok(refreshDelay(60_000, 0.999_999) < 22_000);
 });
 
 Deno.test("publish: the node keeps what 16.4 says, under any sequence of requests", () => {

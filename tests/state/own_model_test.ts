@@ -100,7 +100,6 @@ type Operation =
   | { op: "unset"; writes: Write[] }
   | { op: "openLease"; writes: Write[]; ttl: number | undefined }
   | { op: "updateLease"; writes: Write[]; which: number }
-  | { op: "refreshLease"; which: number; ttl: number }
   | { op: "releaseLease"; which: number }
   | { op: "putGuest"; guest: string; writes: Write[]; ttl: number }
   | { op: "refreshGuest"; guest: string; ttl: number }
@@ -131,7 +130,6 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
     ttl: fc.option(ttl, { nil: undefined }),
   }),
   fc.record({ op: fc.constant("updateLease" as const), writes, which }),
-  fc.record({ op: fc.constant("refreshLease" as const), which, ttl }),
   fc.record({ op: fc.constant("releaseLease" as const), which }),
   {
     weight: 3,
@@ -185,9 +183,6 @@ class Pair {
           return "done";
         case "updateLease":
           own.updateLease(now, wall, o.which, o.writes);
-          return "done";
-        case "refreshLease":
-          own.refreshLease(now, o.which, o.ttl);
           return "done";
         case "releaseLease":
           return own.releaseLease(o.which);
@@ -254,11 +249,6 @@ class Pair {
         const holder = `lease ${o.which}`;
         if (!twin.ends.has(holder)) return "gone";
         return twin.write(wall, o.writes, () => holder, true);
-      }
-      case "refreshLease": {
-        if (!twin.ends.has(`lease ${o.which}`)) return "gone";
-        twin.ends.set(`lease ${o.which}`, now + o.ttl);
-        return "done";
       }
       case "releaseLease": {
         const there = twin.ends.has(`lease ${o.which}`);

@@ -267,25 +267,23 @@ Deno.test("own: a lease lives until it is released", () => {
   match(error.message, /^lease 1 has ended/);
 });
 
-Deno.test("own: a lease with a TTL ends exactly then, unless refreshed", () => {
+Deno.test("own: a lease with a TTL ends exactly then", () => {
   const { own, shown } = made();
   const lease = own.openLease(1_000.5, WALL, writes({ a: 1 }), 500);
   strictEqual(own.nextWake(), 1_500.5);
   own.wake(1_500.4);
   deepStrictEqual(shown(), { a: [1, 0] });
-  own.refreshLease(1_500.4, lease, 500);
-  strictEqual(own.nextWake(), 2_000.4);
-  own.wake(2_000.4);
+  own.wake(1_500.5);
   deepStrictEqual(shown(), {});
   strictEqual(own.nextWake(), Infinity);
-  strictEqual(refusal(() => own.refreshLease(2_000.4, lease, 500)).exitCode, ExitCode.NotThere);
   strictEqual(own.releaseLease(lease), false);
 });
 
-Deno.test("own: a lease that is over cannot be refreshed, though nobody woke the dictionary", () => {
+Deno.test("own: a lease that is over cannot be updated, though nobody woke the dictionary", () => {
   const { own, shown } = made();
   const lease = own.openLease(0, WALL, writes({ a: 1 }), 500);
-  strictEqual(refusal(() => own.refreshLease(500, lease, 500)).exitCode, ExitCode.NotThere);
+  const late = refusal(() => own.updateLease(500, WALL, lease, writes({ a: 2 })));
+  strictEqual(late.exitCode, ExitCode.NotThere);
   deepStrictEqual(shown(), {});
 });
 

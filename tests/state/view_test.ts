@@ -157,12 +157,12 @@ Deno.test("view: select by addresses tells what meant nothing", () => {
   throws(() => show("pi:t/1"), /"pi" may be any of 2 nodes: pi~ab12, pi~ff00/);
 });
 
-Deno.test("view: nodes are listed with their keys and with what could not be read", () => {
+Deno.test("view: nodes are listed with their keys, also where the end of their data cannot be read", () => {
   const view = new NetworkView(codec);
   const good = node(A, { "agent/name": "pi", a: 1 }, { self: true });
   view.nodeChanged(WALL, { after: { ...good, data: concat([good.data, Uint8Array.of(33)]) } });
   deepStrictEqual(view.nodes(), [
-    { id: A, node: "pi", self: true, keys: 2, bad: 1, origination: 5 },
+    { id: A, node: "pi", self: true, keys: 2, origination: 5 },
   ]);
 });
 
