@@ -139,7 +139,7 @@ Deno.test("lsoe watch: the sessions that are there, then a line an event", async
   const lines = linesOf(child.stdout);
   const shown = linesOf(text.stdout);
   const { at: _, ...present } = await next(lines) as Record<string, unknown>;
-  const { sinceSeconds: __, stale: ___, ...row } = SESSION;
+  const { sinceSeconds: __, stale: ___, carrier: ____, ...row } = SESSION;
   assert.deepEqual(present, { event: "present", ...row });
   assert.match((await shown.next()).value ?? "", /\d present eth0 pi-2 192\.0\.2\.2\/24$/);
   const about = { interface: "eth0", peerMac: SESSION.peerMac, peerId: SESSION.peerId };
