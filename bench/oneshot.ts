@@ -51,10 +51,20 @@ async function run(context: Context): Promise<void> {
 async function compare(context: Context, what: string, ours: Commands, others: Commands) {
   // Where the single file unpacks itself.
   const env = { AGENT_CACHE: context.tempDir() };
+  let over = false;
+  let last: Promise<unknown> = Promise.resolve();
+  context.defer(async () => {
+    over = true;
+    // It may be unpacking itself into a folder that is going to be removed.
+    await last.catch(() => {});
+  });
   let number = 0;
   const time = ([program = "", ...words]: Command) => () => {
+    if (over) throw new CannotMeasure("the bench is over");
     const n = String(++number);
-    return wholeProcess(program, words.map((word) => word.replace("{n}", n)), env);
+    const one = wholeProcess(program, words.map((word) => word.replace("{n}", n)), env);
+    last = one;
+    return one;
   };
   const all = { ...ours, ...others };
   const samples = await interleave(
