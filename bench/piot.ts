@@ -35,8 +35,7 @@ They do not promise the same. An agent says \`accepted\` when a message is on it
 file every 30 minutes and at its end, with \`autosave_on_changes\` and \`autosave_interval 1\` the
 whole file after each change, without fsync. None of that was tested here by pulling the plug. A
 confirmed message takes two fsyncs in a row, and its median follows them; 3 ms are reached only
-where an fsync takes about 1 ms. Beside a mosquitto that does not write, batches reach a third to a
-sixth of its rate.
+where an fsync takes about 1 ms.
 `,
   run,
 };

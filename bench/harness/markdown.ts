@@ -6,6 +6,8 @@
 
 /** Columns of a line of prose. */
 const WIDTH = 100;
+/** A code span is one word, with its blanks. */
+const WORDS = /(?:`[^`]*`|[^\s`])+/g;
 
 /** Prose in lines of at most 100 columns; paragraphs are parted by an empty line. */
 export function prose(text: string): string {
@@ -33,7 +35,7 @@ function cell(text: string): string {
 
 function fill(text: string, indent = 0): string {
   const lines: string[] = [];
-  for (const word of text.trim().split(/\s+/)) {
+  for (const word of text.match(WORDS) ?? []) {
     const last = lines.at(-1);
     if (last !== undefined && indent + last.length + 1 + word.length <= WIDTH) {
       lines[lines.length - 1] = `${last} ${word}`;

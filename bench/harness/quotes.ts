@@ -48,7 +48,9 @@ export function renderQuotes(
     ["what", "measured", "beside it, in the same run", "run"],
     ...quotes.map((quote) => {
       const { text, beside, result } = find(quote, results);
-      return [quote.says, text, beside, `${result.date}, ${result.quick ? "quick" : "full"}`];
+      const { date, quick, load: [begin] } = result;
+      const run = `${date}, ${quick ? "quick" : "full"}, load ${digits(begin)}`;
+      return [quote.says, text, beside, run];
     }),
   ]);
 }
