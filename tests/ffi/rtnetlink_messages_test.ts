@@ -11,7 +11,6 @@ import {
 } from "../../ffi/rtnetlink_messages.ts";
 import { WireError } from "../../lib/wire/bytes.ts";
 import { formatIp4, formatIp6 } from "../../lib/wire/ip.ts";
-import { fuzz } from "../fuzz/fuzz.ts";
 import {
   address,
   attribute,
@@ -204,8 +203,4 @@ Deno.test("rtnetlink: links and addresses come out as they went in", () => {
       deepStrictEqual([got.label, got.hops.map(({ index }) => index)], [label, at]);
     }),
   );
-});
-
-Deno.test("rtnetlink: any bytes give messages or a WireError", () => {
-  fuzz({ decode: decodeMessages, corpus: "rtnetlink" });
 });

@@ -13,22 +13,15 @@ import {
   encodePrefaceReply,
   encodeUnknownKey,
   fromHex,
+  InviteKey,
   type Json,
   NetworkKey,
   seal,
   TlvFormat,
 } from "../../lib/wire/mod.ts";
 import { encodeInvite } from "../../lib/wire/invite_messages.ts";
-import { CORPUS_CONTEXT, CORPUS_KEY } from "./targets.ts";
-
-const root = new URL("corpus/", import.meta.url);
-
-function write(corpus: string, files: Record<string, Uint8Array>): void {
-  Deno.mkdirSync(new URL(`${corpus}/`, root), { recursive: true });
-  for (const [name, bytes] of Object.entries(files)) {
-    Deno.writeFileSync(new URL(`${corpus}/${name}`, root), bytes);
-  }
-}
+import { writeCorpus as write } from "./corpus.ts";
+import { CORPUS_CONTEXT, CORPUS_KEY } from "./corpus_key.ts";
 
 function join(...parts: Uint8Array[]): Uint8Array {
   return fromHex(parts.map((part) => part.toHex()).join(""));
@@ -190,4 +183,40 @@ write("invite", {
   "bad-long": fromHex("01ffffff"),
   "bad-body": fromHex("0100000101"),
   "bad-empty": fromHex("01000000"),
+});
+
+write("cbor-items", {
+  bytes: fromHex("4401020304"),
+  tagged: fromHex("c11a514b67b0"),
+  "indefinite-array": fromHex("9f0102ff"),
+  "indefinite-bytes": fromHex("5f41014102ff"),
+  "indefinite-map": fromHex("bf01020304ff"),
+  simple: fromHex("f7"),
+  infinity: fromHex("f97c00"),
+  "huge-integer": fromHex("1bffffffffffffffff"),
+  negative: fromHex("3903e7"),
+  "int-keys": fromHex("a2016161024101"),
+});
+
+write("texts", {
+  "invite-key": text(new InviteKey(random.bytes(16)).toText()),
+  "network-key": text(CORPUS_KEY),
+  ip4: text("192.0.2.1"),
+  ip6: text("2001:db8::192.0.2.1"),
+  "ip6-zone": text("fe80::1%eth0"),
+  prefix4: text("192.0.2.0/24"),
+  prefix6: text("2001:db8::/64"),
+  mac: text("02:00:00:00:0a:01"),
+  "host-port": text("pi-kitchen.local:8331"),
+  "ip6-port": text("[fe80::1%eth0]:8400"),
+  address: text("pi-kitchen~ab12:heating/target"),
+  "all-of-a-node": text("pi-kitchen:*"),
+  "by-id": text("~ab12000000000000:door"),
+  code: text(`192.168.1.20,[fd00::7]:9000/${new InviteKey(random.bytes(16)).toText()}`),
+  duration: text("1h30m"),
+  entry: text("heating/target=21.5"),
+  "entry-json": text('list=[1,"a",{"b":null}]'),
+  pattern: text("192.168.*"),
+  words: text('advertise "my service" 5000 \\"x\\"'),
+  lone: Uint8Array.of(0xed, 0xa0, 0x80),
 });

@@ -1,10 +1,13 @@
 /**
- * Writes the corpus files of the decoder in `lib/leafy`: `deno run -A tests/leafy/make_corpus.ts`.
+ * Writes the corpus files of the decoders in `lib/leafy`: `deno run -A tests/leafy/make_corpus.ts`.
  * Run it by hand after a format changed; the files are committed.
  *
  * @module
  */
 import { encodeLeaf, type LeafMessage } from "../../lib/leafy/mod.ts";
+import { encodeDiscovery } from "../../lib/leafy/mod.ts";
+import { encodeHncpAck, encodeHncpPublishRequest } from "../../lib/leafy/hncp_messages.ts";
+import { writeCorpus } from "../fuzz/corpus.ts";
 import { concat, fromHex } from "../../lib/wire/bytes.ts";
 import { encodeCbor } from "../../lib/wire/cbor.ts";
 import { TlvFormat } from "../../lib/wire/tlv.ts";
@@ -80,3 +83,38 @@ const files: Record<string, Uint8Array> = {
 };
 for (const [name, message] of Object.entries(messages)) files[name] = encodeLeaf(message);
 for (const [name, bytes] of Object.entries(files)) Deno.writeFileSync(new URL(name, folder), bytes);
+
+writeCorpus("discovery", {
+  query: encodeDiscovery({ type: "query", port: 40_000 }),
+  here: encodeDiscovery({ type: "here", port: 8_331 }),
+  more: concat([encodeDiscovery({ type: "here", port: 8_331 }), fromHex("4d000000")]),
+  "bad-empty": new Uint8Array(0),
+  "bad-query": fromHex("4800000109"),
+  "bad-here": fromHex("4900000109"),
+  "bad-type": fromHex("4a0000020102"),
+});
+
+const rfc = TlvFormat.rfc7787;
+const pair = rfc.encode(789, new TextEncoder().encode('{"ts":1,"k":"door","v":true}'));
+const ack = { leafId: "01020304", seqno: 7, grantedMs: 60_000, status: 0 } as const;
+writeCorpus("hncp-leaf", {
+  publish: encodeHncpPublishRequest({ leafId: "01020304", seqno: 7, ttlMs: 60_000, content: pair }),
+  other: encodeHncpPublishRequest({
+    leafId: "01020304",
+    seqno: 8,
+    ttlMs: 60_000,
+    content: rfc.encode(64, fromHex("01020304")),
+  }),
+  withdraw: encodeHncpPublishRequest({
+    leafId: "01020304",
+    seqno: 9,
+    ttlMs: 0,
+    content: new Uint8Array(0),
+  }),
+  ack: concat([rfc.encode(3, fromHex("0101010100000001")), encodeHncpAck(ack)]),
+  stale: encodeHncpAck({ ...ack, status: 3, seqno: 9 }),
+  full: encodeHncpAck({ ...ack, status: 2 }),
+  "bad-empty": new Uint8Array(0),
+  "bad-publish": rfc.encode(1, rfc.encode(800, fromHex("01020304"))),
+  "bad-ack": rfc.encode(801, fromHex("01020304")),
+});

@@ -11,7 +11,6 @@ import { entryOf } from "../../lib/state/mod.ts";
 import { concat, WireError } from "../../lib/wire/bytes.ts";
 import { encodeCbor } from "../../lib/wire/cbor.ts";
 import { TlvFormat } from "../../lib/wire/tlv.ts";
-import { fuzz } from "../fuzz/fuzz.ts";
 
 const native = TlvFormat.native;
 const hex = (bytes: number) =>
@@ -168,17 +167,4 @@ Deno.test("leafy messages: any bytes give messages or a WireError", () => {
       ok(error.offset >= 0 && error.offset <= bytes.length);
     }
   }));
-});
-
-Deno.test("leafy messages: fuzz", () => {
-  const { taken, refused } = fuzz({
-    decode: (input) => decodeLeaf(input),
-    corpus: "leafy",
-    check: (_input, result) => {
-      for (const each of result as LeafMessage[]) {
-        deepStrictEqual(decodeLeaf(encodeLeaf(each)), [each], "what was taken can be said again");
-      }
-    },
-  });
-  ok(taken > 50 && refused > 50, `${taken} taken, ${refused} refused`);
 });

@@ -10,7 +10,6 @@ import {
 import { concat } from "../../lib/wire/bytes.ts";
 import { encodeCbor, type Json } from "../../lib/wire/cbor.ts";
 import { TlvFormat } from "../../lib/wire/tlv.ts";
-import { fuzz } from "../fuzz/fuzz.ts";
 
 const codec = new NativeStateCodec();
 const native = TlvFormat.native;
@@ -117,20 +116,4 @@ Deno.test("native codec: any bytes decode", () => {
     const { entries } = codec.decode(bytes);
     ok(entries.size * 8 <= bytes.length);
   }));
-});
-
-Deno.test("native codec: fuzz", () => {
-  const { taken, refused } = fuzz({
-    decode: (input) => codec.decode(input),
-    corpus: "state-native",
-    refused: (result) => (result as { bad: number }).bad > 0,
-    check: (_input, result) => {
-      for (const e of (result as { entries: Map<string, Entry> }).entries.values()) {
-        ok(entryOf(e.key, e.at, e.value) !== undefined, "only entries that may be");
-        codec.encode([{ ...e }]);
-        new Date(e.at).toISOString();
-      }
-    },
-  });
-  ok(taken > 50 && refused > 50, `${taken} taken, ${refused} refused`);
 });

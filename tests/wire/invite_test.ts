@@ -10,7 +10,6 @@ import fc from "fast-check";
 import { INVITE_BYTES, InviteKey } from "../../lib/wire/invite.ts";
 import { encodeInvite, InviteDecoder, type InviteMessage } from "../../lib/wire/invite_messages.ts";
 import { concat, NetworkKey, WireError } from "../../lib/wire/mod.ts";
-import { fuzz } from "../fuzz/fuzz.ts";
 
 const secrets = fc.uint8Array({ minLength: INVITE_BYTES, maxLength: INVITE_BYTES });
 const ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
@@ -107,12 +106,4 @@ Deno.test("invite messages: what is said is read, however the stream was cut", (
     );
     deepStrictEqual(read.map(comparable), said.map(comparable));
   }));
-});
-
-Deno.test("invite messages: any bytes give messages or a WireError", () => {
-  const { taken, refused } = fuzz({
-    decode: (input) => new InviteDecoder().feed(input),
-    corpus: "invite",
-  });
-  ok(taken > 0 && refused > 0);
 });

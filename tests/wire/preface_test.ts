@@ -19,7 +19,6 @@ import {
   toHex,
   WireError,
 } from "../../lib/wire/mod.ts";
-import { fuzz } from "../fuzz/fuzz.ts";
 
 const id = fromHex("01020304");
 const anyId = fc.uint8Array({ minLength: 4, maxLength: 4 });
@@ -86,19 +85,6 @@ Deno.test("preface reply: every answer, also in pieces and with more behind it",
   throws(() => encodeUnknownKey([new Uint8Array(5)]), RangeError);
 });
 
-Deno.test("preface: any bytes give a preface, an answer or a WireError", () => {
-  const outcome = fuzz({ decode: decodePreface, corpus: "preface" });
-  ok(outcome.taken > 0 && outcome.refused > 0);
-  fuzz({
-    decode: decodePrefaceReply,
-    corpus: "preface-reply",
-    check(input, result) {
-      if (result === undefined) ok(input.length < 2 + 4 * MAX_TOLD_KEYS);
-      else ok((result as { length: number }).length <= input.length);
-    },
-  });
-});
-
 Deno.test("frames: whole messages come out in order, however the stream was cut", () => {
   const message = fc.uint8Array({ minLength: 16, maxLength: 600, size: "max" });
   const pieces = fc.array(fc.integer({ min: 1, max: 1_000 }), { minLength: 1, maxLength: 6 });
@@ -140,28 +126,6 @@ Deno.test("frames: shorter than a tag or above the limit is refused, once and fo
     throws(() => decoder.feed(encodeFrame(new Uint8Array(16))), WireError);
     strictEqual(decoder.buffered, 0);
   }
-});
-
-Deno.test("frames: any bytes give messages or a WireError", () => {
-  fuzz({
-    decode(input) {
-      const decoder = new FrameDecoder();
-      const messages: Uint8Array[] = [];
-      for (let at = 0; at < input.length; at += 5) {
-        messages.push(
-          ...decoder.feed(input.subarray(at, at + 5)).map((message) => message.slice()),
-        );
-      }
-      return { messages, left: decoder.buffered };
-    },
-    corpus: "frames",
-    check(input, result) {
-      const { messages, left } = result as { messages: Uint8Array[]; left: number };
-      const whole = concat(messages.map(encodeFrame));
-      deepStrictEqual(input.slice(0, whole.length), whole);
-      strictEqual(whole.length + left, input.length);
-    },
-  });
 });
 
 Deno.test("frames: an encrypted text comes back whole, whatever its length", () => {
