@@ -9,8 +9,8 @@
  */
 import { messageOf } from "../core/errors.ts";
 import { concat, WireError } from "../wire/bytes.ts";
-import type { NoiseSession } from "../wire/noise.ts";
-import { encryptFrames, FrameDecoder, type Purpose } from "../wire/preface.ts";
+import { LARGE_NOISE_MESSAGE, type NoiseSession } from "../wire/noise.ts";
+import { encryptFrames, encryptFramesAside, FrameDecoder, type Purpose } from "../wire/preface.ts";
 import { formatHostPort, plainAddress } from "./address.ts";
 import type { StreamCounters } from "./stream_counters.ts";
 
@@ -190,7 +190,12 @@ export class SecureStream {
     try {
       while (this.#queued > 0) {
         const batch = this.#takeBatch();
-        const frames = encryptFrames(this.#parts.session.send, batch);
+        const { send } = this.#parts.session;
+        this.#inFlight = batch.length;
+        const frames = batch.length < LARGE_NOISE_MESSAGE
+          ? encryptFrames(send, batch)
+          : await encryptFramesAside(send, batch);
+        if (this.#closedWith !== undefined) return;
         this.#inFlight = frames.length;
         await this.#writeOut(frames);
         if (this.#closedWith !== undefined) return;
@@ -245,7 +250,7 @@ export class SecureStream {
   async #read(): Promise<void> {
     const { conn, counters, rest } = this.#parts;
     try {
-      if (!this.#deliver(rest)) return;
+      if (!await this.#deliver(rest)) return;
       let buffer = new Uint8Array(SMALL_READ);
       while (this.#closedWith === undefined) {
         const count = await conn.read(buffer);
@@ -254,7 +259,7 @@ export class SecureStream {
           return;
         }
         counters.bytesReceived += count;
-        if (!this.#deliver(buffer.subarray(0, count))) return;
+        if (!await this.#deliver(buffer.subarray(0, count))) return;
         if (count === buffer.length && count < LARGE_READ) {
           buffer = new Uint8Array(count * 4);
         } else if (count < SMALL_READ && buffer.length > SMALL_READ) {
@@ -267,10 +272,14 @@ export class SecureStream {
   }
 
   /** Hands on what these bytes make whole. False once the stream is closed. */
-  #deliver(bytes: Uint8Array): boolean {
+  async #deliver(bytes: Uint8Array): Promise<boolean> {
+    const { receive } = this.#parts.session;
     try {
       for (const message of this.#frames.feed(bytes)) {
-        const plaintext = this.#parts.session.receive.decrypt(message);
+        const plaintext = message.length < LARGE_NOISE_MESSAGE
+          ? receive.decrypt(message)
+          : await receive.decryptAside(message);
+        if (this.#closedWith !== undefined) return false;
         if (!this.#proven) {
           this.#proven = true;
           this.#parts.onProven?.();

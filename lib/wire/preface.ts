@@ -182,6 +182,27 @@ export function encryptFrames(cipher: CipherState, plaintext: Uint8Array): Uint8
   return out.subarray(2);
 }
 
+/** The same, beside this thread: for a long text, which must not change until it is done. */
+export async function encryptFramesAside(
+  cipher: CipherState,
+  plaintext: Uint8Array,
+): Promise<Uint8Array> {
+  const sealing: Promise<Uint8Array>[] = [];
+  for (let from = 0; from < plaintext.length; from += CHUNK) {
+    sealing.push(cipher.encryptAside(plaintext.subarray(from, from + CHUNK)));
+  }
+  const messages = await Promise.all(sealing);
+  const overhead = FRAME_HEADER_BYTES + NOISE_TAG_BYTES;
+  const out = new Uint8Array(plaintext.length + messages.length * overhead);
+  let at = 0;
+  for (const message of messages) {
+    writeU16(out, at, message.length);
+    out.set(message, at + FRAME_HEADER_BYTES);
+    at += FRAME_HEADER_BYTES + message.length;
+  }
+  return out;
+}
+
 /** Cuts a stream into its Noise messages. Holds at most one of them. */
 export class FrameDecoder {
   readonly #cutter: StreamCutter;

@@ -10,6 +10,8 @@ import fc from "fast-check";
 import {
   CipherState,
   type Dh,
+  encryptFrames,
+  encryptFramesAside,
   fromHex,
   HANDSHAKE_OVERHEAD,
   MAX_NOISE_MESSAGE,
@@ -265,4 +267,62 @@ Deno.test("noise: long messages and used-up nonces end in an error, not in a rep
   throws(() => send.encrypt(none), WireError);
   throws(() => send.encrypt(none), WireError);
   throws(() => receive.decrypt(low), WireError);
+});
+
+/** Runs with the runtime's cipher, and as if there were none. */
+async function withAndWithoutRuntime(run: () => Promise<void>): Promise<void> {
+  await run();
+  const { importKey } = crypto.subtle;
+  let asked = 0;
+  crypto.subtle.importKey = () => {
+    asked++;
+    return Promise.reject(new DOMException("not here", "NotSupportedError"));
+  };
+  try {
+    await run();
+  } finally {
+    crypto.subtle.importKey = importKey;
+  }
+  ok(asked > 0);
+}
+
+Deno.test("noise: what is encrypted aside is the same, byte for byte, and mixes with the rest", async () => {
+  const key = new Uint8Array(32).map((_, i) => i);
+  const texts = [0, 1, 16_384, 65_519, 5].map((size) => new Uint8Array(size).fill(size));
+  await withAndWithoutRuntime(async () => {
+    const plain = new CipherState(key);
+    const send = new CipherState(key);
+    const expected = texts.map((text) => plain.encrypt(text));
+    const first = send.encrypt(texts[0]!);
+    // Given at once; their nonces are in the order of the calls.
+    const others = await Promise.all(texts.slice(1).map((text) => send.encryptAside(text)));
+    deepStrictEqual([first, ...others].map(toHex), expected.map(toHex));
+
+    const receive = new CipherState(key);
+    for (const [i, message] of expected.entries()) {
+      const bad = message.slice();
+      bad[i] = bad[i]! ^ 1;
+      await rejects(receive.decryptAside(bad), WireError);
+      const text = i % 2 === 0 ? await receive.decryptAside(message) : receive.decrypt(message);
+      deepStrictEqual(text, texts[i]);
+      await rejects(receive.decryptAside(message), WireError);
+    }
+    await rejects(receive.decryptAside(new Uint8Array(MAX_NOISE_MESSAGE + 1)), WireError);
+    await rejects(send.encryptAside(new Uint8Array(MAX_NOISE_MESSAGE)), RangeError);
+  });
+});
+
+Deno.test("noise: the runtime that we are pinned to has the cipher", async () => {
+  await crypto.subtle.importKey("raw-secret", new Uint8Array(32), "ChaCha20-Poly1305", false, [
+    "encrypt",
+  ]);
+});
+
+Deno.test("noise: frames that are encrypted aside are those of the plain way", async () => {
+  const key = new Uint8Array(32).fill(7);
+  for (const size of [1, 16_384, 65_519, 65_522, 65_523, 200_000]) {
+    const text = new Uint8Array(size).map((_, i) => i);
+    const expected = encryptFrames(new CipherState(key), text);
+    deepStrictEqual(await encryptFramesAside(new CipherState(key), text), expected.slice());
+  }
 });

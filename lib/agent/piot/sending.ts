@@ -69,7 +69,7 @@ export class Sending {
   /** Something happened; `nameOf` is for people. */
   told(event: PiotEvent, nameOf: (link: LinkView | number) => string): void {
     if (event.kind === "confirmed") {
-      this.#fates.get(event.id)?.("confirmed");
+      if (this.#fates.size > 0) this.#fates.get(event.id)?.("confirmed");
       this.#forRoom.wake();
     } else if (event.kind === "refused" || event.kind === "dropped") {
       const why = event.kind === "refused" ? `refused it: ${event.reason}` : "did not get it";

@@ -27,6 +27,7 @@ export class Waiters {
 
   /** Something has changed: each looks again. */
   wake(): void {
+    if (this.#all.size === 0) return;
     for (const settle of [...this.#all]) settle();
   }
 }
