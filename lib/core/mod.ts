@@ -5,7 +5,7 @@
  * @module
  */
 export { type Clock, monotonicClock } from "./clock.ts";
-export { type Machine, Scheduler, type Timer } from "./scheduler.ts";
+export { LONGEST_SLEEP, type Machine, Scheduler, type Timer } from "./scheduler.ts";
 export { Random } from "./random.ts";
 export { formatDuration, parseDuration } from "./duration.ts";
 export { AgentError, ExitCode, messageOf } from "./errors.ts";

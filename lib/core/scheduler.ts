@@ -24,7 +24,7 @@ const realTimer: Timer = (callback, delay) => {
 };
 
 /** The longest sleep that a 32-bit timer takes, in milliseconds. */
-const LONGEST_SLEEP = 0x7fff_ffff;
+export const LONGEST_SLEEP = 0x7fff_ffff;
 
 /**
  * Runs machines on real time. Whoever feeds a machine from outside calls {@linkcode touch}

@@ -31,8 +31,8 @@ export interface StateEntry {
 }
 
 /**
- * `{NODE: {KEY: {value, at}}}`. NODE is the node's name, or its id where it has told no name or
- * where two reachable nodes tell the same.
+ * `{NODE: {KEY: {value, at}}}`. NODE is the name that the node is shown under: its own, with the
+ * beginning of its id behind it (`pi~ab12`) where several tell the same; or its id where it tells none.
  */
 export type StateTree = Record<string, Record<string, StateEntry>>;
 
@@ -139,7 +139,7 @@ export interface TlvRow {
 
 /** `peers --json`, one element. */
 export interface PeerRow {
-  /** Name of the node at the other end, or its id. */
+  /** The name that the node at the other end is shown under. */
   node: string;
   id: string;
   network: string;

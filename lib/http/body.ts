@@ -7,8 +7,10 @@ import { ExitCode } from "../core/errors.ts";
 import type { Entries, JsonValue } from "./api.ts";
 import { HttpError } from "./errors.ts";
 
-/** What a body may take where nothing else is said: six times the limit of node data, because JSON may
- * write each byte as `\u00xx`. */
+/**
+ * What a body may take where nothing else is said: six times what a node may publish, because JSON
+ * may write each byte as `\u00xx`.
+ */
 const MAX_BYTES = 6 * 65_536;
 /** A client that does not send its body within this is let go, in ms. */
 const MAX_WAIT = 10_000;
@@ -43,13 +45,18 @@ export async function readEntries(request: Request): Promise<Entries> {
 
 /** A JSON object as entries, none of which is null. */
 export function asEntries(value: JsonValue, what: string): Entries {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+  if (!isObject(value)) {
     throw new HttpError(400, `${what} must be a JSON object: {"KEY": value, …}`);
   }
   for (const [key, inner] of Object.entries(value)) {
     if (inner === null) throw nullValue(key);
   }
   return value;
+}
+
+/** Whether it is a JSON object: neither an array nor null. */
+export function isObject(value: JsonValue): value is { [key: string]: JsonValue } {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** null as a value means "delete", and that is another method. */

@@ -5,6 +5,7 @@
  * @module
  */
 import { AgentError, ExitCode, messageOf } from "../core/errors.ts";
+import { json } from "./reply.ts";
 
 /** A request that cannot be answered, with its HTTP status. */
 export class HttpError extends Error {
@@ -58,8 +59,5 @@ function respond(
   headers: Readonly<Record<string, string>>,
 ): Response {
   const error = message.replace(/\s*\n\s*/g, " ");
-  return new Response(`${JSON.stringify({ error, code })}\n`, {
-    status,
-    headers: { "content-type": "application/json", ...headers },
-  });
+  return json({ error, code }, { status, headers });
 }

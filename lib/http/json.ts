@@ -5,6 +5,4 @@
  */
 
 /** A value as JSON knows it. At the top of a state entry `null` is excluded: there it means delete. */
-export type JsonValue = null | boolean | number | string | JsonValue[] | {
-  [key: string]: JsonValue;
-};
+export type { Json as JsonValue } from "../wire/cbor.ts";

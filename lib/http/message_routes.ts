@@ -6,9 +6,10 @@
 import { parseDuration } from "../core/duration.ts";
 import { ExitCode } from "../core/errors.ts";
 import type { JsonValue } from "./api.ts";
-import { readJson, readJsonLines } from "./body.ts";
+import { isObject, readJson, readJsonLines } from "./body.ts";
 import { HttpError } from "./errors.ts";
 import type { SendRequest } from "./messages_api.ts";
+import { json } from "./reply.ts";
 import type { Route } from "./route.ts";
 
 /** A body: a few messages of the usual largest size, in base64. */
@@ -161,10 +162,6 @@ function messageOf(value: JsonValue): SendRequest {
   return message;
 }
 
-function isObject(value: JsonValue): value is { [key: string]: JsonValue } {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
 function waitOf(query: URLSearchParams): number {
   const wait = query.get("wait");
   return wait === null ? 0 : Math.min(LONGEST_WAIT, Math.max(0, parseDuration(wait)));
@@ -173,10 +170,4 @@ function waitOf(query: URLSearchParams): number {
 function numberOf(text: string): number {
   if (!/^\d{1,9}$/.test(text)) throw new HttpError(400, `"${text}" is no number`);
   return Number(text);
-}
-
-function json(value: unknown): Response {
-  return new Response(`${JSON.stringify(value)}\n`, {
-    headers: { "content-type": "application/json" },
-  });
 }

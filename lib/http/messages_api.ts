@@ -1,6 +1,6 @@
 /**
- * What the agent hands to the local API about messages (PIoT): sending, the inbox, what waits, links,
- * and what other nodes can be asked to do.
+ * What the agent hands to the local API about messages (PIoT): sending, the inbox, what waits, and
+ * links.
  *
  * @module
  */

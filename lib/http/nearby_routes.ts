@@ -6,9 +6,10 @@
 import { parseDuration } from "../core/duration.ts";
 import { ExitCode } from "../core/errors.ts";
 import type { JsonValue } from "./api.ts";
-import { readJson } from "./body.ts";
+import { isObject, readJson } from "./body.ts";
 import { HttpError } from "./errors.ts";
 import type { AdvertiseRequest } from "./nearby_api.ts";
+import { json } from "./reply.ts";
 import type { Route } from "./route.ts";
 
 /** The longest that a request may wait for a service, in ms. */
@@ -95,12 +96,6 @@ function requestOf(name: string, value: JsonValue): AdvertiseRequest {
 }
 
 function fields(value: JsonValue): { [key: string]: JsonValue } {
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value;
+  if (isObject(value)) return value;
   throw new HttpError(400, "the body is a JSON object: {}");
-}
-
-function json(value: unknown): Response {
-  return new Response(`${JSON.stringify(value)}\n`, {
-    headers: { "content-type": "application/json" },
-  });
 }

@@ -6,8 +6,9 @@
 import { parseDuration } from "../core/duration.ts";
 import { ExitCode } from "../core/errors.ts";
 import type { JsonValue } from "./api.ts";
-import { readJson } from "./body.ts";
+import { isObject, readJson } from "./body.ts";
 import { HttpError } from "./errors.ts";
+import { json } from "./reply.ts";
 import type { Route } from "./route.ts";
 
 export const programRoutes: readonly Route[] = [
@@ -73,7 +74,7 @@ async function fieldsOf(
 ): Promise<Record<string, JsonValue>> {
   if (request.body === null) return {};
   const body = await readJson(request);
-  if (typeof body !== "object" || body === null || Array.isArray(body)) {
+  if (!isObject(body)) {
     throw new HttpError(400, "the body must be a JSON object");
   }
   const unknown = Object.keys(body).find((name) => !known.includes(name));
@@ -88,10 +89,4 @@ function textsOf(value: JsonValue): string[] {
     throw new HttpError(400, '"addresses" is a list of HOST[:PORT]');
   }
   return value;
-}
-
-function json(value: unknown): Response {
-  return new Response(`${JSON.stringify(value)}\n`, {
-    headers: { "content-type": "application/json" },
-  });
 }

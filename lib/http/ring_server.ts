@@ -3,7 +3,9 @@
  *
  * @module
  */
+import { ExitCode } from "../core/errors.ts";
 import { errorResponse } from "./errors.ts";
+import { json } from "./reply.ts";
 import type { RingView } from "./ring_api.ts";
 import { bindSocket, removeSocket } from "./socket.ts";
 
@@ -14,7 +16,7 @@ export interface RingStatusServer {
 }
 
 /** Sockets of a ring server, beside those of an agent: `agent.sock` → `agent-ring.sock`. */
-export function ringSockets(sockets: readonly string[]): string[] {
+function ringSockets(sockets: readonly string[]): string[] {
   return sockets.map((path) => path.replace(/(?:\.sock)?$/, "-ring.sock"));
 }
 
@@ -28,7 +30,8 @@ export async function serveRingStatus(
     try {
       const { pathname } = new URL(request.url);
       if (request.method === "GET" && pathname === "/v1/ring") return json(view());
-      return json({ error: "this is a ring server without a node; run: agent run", code: 3 }, 404);
+      const error = "this is a ring server without a node; run: agent run";
+      return json({ error, code: ExitCode.Unreachable }, { status: 404 });
     } catch (error) {
       return errorResponse(error, onFault);
     }
@@ -44,11 +47,4 @@ export async function serveRingStatus(
       removeSocket(path);
     },
   };
-}
-
-function json(value: unknown, status = 200): Response {
-  return new Response(`${JSON.stringify(value)}\n`, {
-    status,
-    headers: { "content-type": "application/json" },
-  });
 }

@@ -15,7 +15,7 @@ export interface Call {
 }
 
 /** What the routes work on. */
-export interface Rooms {
+export interface RouteContext {
   readonly api: AgentApi;
   readonly streams: Streams;
   /** Metrics of the local API itself. */
@@ -28,5 +28,5 @@ export interface Route {
   /** Ends in `/` where something follows. */
   readonly path: string;
   readonly parameters: readonly string[];
-  answer(call: Call, rooms: Rooms): Response | Promise<Response>;
+  answer(call: Call, context: RouteContext): Response | Promise<Response>;
 }

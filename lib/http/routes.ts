@@ -11,9 +11,10 @@ import { asEntries, nullValue, readEntries, readJson } from "./body.ts";
 import { HttpError } from "./errors.ts";
 import { messageRoutes } from "./message_routes.ts";
 import { nearbyRoutes } from "./nearby_routes.ts";
-import type { Rooms, Route } from "./route.ts";
 import { programRoutes } from "./program_routes.ts";
 import { CONTENT_TYPE, renderMetrics } from "./prometheus.ts";
+import { json } from "./reply.ts";
+import type { Route, RouteContext } from "./route.ts";
 import { type Topic, TOPICS } from "./streams.ts";
 import { taskRoutes } from "./task_routes.ts";
 
@@ -30,7 +31,7 @@ export const routes: readonly Route[] = [
     const partial = api.partial(wanted.network).map((reason) => encodeURIComponent(reason));
     // A header, because the shape of the body is what scripts rely on.
     const headers = partial.length === 0 ? {} : { "agent-partial": partial.join(",") };
-    return json(api.state(wanted), headers);
+    return json(api.state(wanted), { headers });
   }),
   get("/v1/links", ["network"], ({ query }, { api }) => json(api.links(network(query)))),
   get("/v1/lsoe/sessions", [], (_, { api }) => json(api.lsoeSessions())),
@@ -131,7 +132,7 @@ function get(path: string, parameters: readonly string[], answer: Route["answer"
 }
 
 /** Finds the route of a request and answers it; throws HttpError and AgentError. */
-export async function answer(request: Request, rooms: Rooms): Promise<Response> {
+export async function answer(request: Request, context: RouteContext): Promise<Response> {
   const { path, query } = takeApart(request.url);
   const matching = routes.filter((route) => matches(route, path));
   if (matching.length === 0) {
@@ -156,7 +157,7 @@ export async function answer(request: Request, rooms: Rooms): Promise<Response> 
     }
   }
   const rest = decode(path.slice(route.path.length));
-  const response = await route.answer({ request, rest, query }, rooms);
+  const response = await route.answer({ request, rest, query }, context);
   return isHead ? new Response(null, response) : response;
 }
 
@@ -185,12 +186,6 @@ function decode(text: string): string {
   } catch {
     throw new HttpError(400, `"${text}" is not URL-encoded UTF-8`);
   }
-}
-
-function json(value: unknown, headers: Record<string, string> = {}): Response {
-  return new Response(`${JSON.stringify(value)}\n`, {
-    headers: { "content-type": "application/json", ...headers },
-  });
 }
 
 function network(query: URLSearchParams): string | undefined {

@@ -47,13 +47,13 @@ export async function serveApi(api: AgentApi, options: ServeOptions): Promise<Ap
   checkToken(listen, token);
   const streams = new Streams(api);
   const counts = new Map<string, number>();
-  const rooms = { api, streams, metrics: () => ownMetrics(streams, counts) };
+  const context = { api, streams, metrics: () => ownMetrics(streams, counts) };
 
   const handle = async (request: Request, tcp: boolean): Promise<Response> => {
     let response: Response;
     try {
       if (tcp) authorize(request, { loopback: isLoopback(listen?.host ?? ""), token });
-      response = await answer(request, rooms);
+      response = await answer(request, context);
     } catch (error) {
       response = errorResponse(error, options.onFault);
     }

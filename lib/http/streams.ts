@@ -5,6 +5,7 @@
  * @module
  */
 import { ExitCode } from "../core/errors.ts";
+import { LONGEST_SLEEP } from "../core/scheduler.ts";
 import type { AgentApi, Entries, Lease, StateEvent, StateQuery, StateTree } from "./api.ts";
 import { HttpError } from "./errors.ts";
 import { Outlet, type OutletOptions } from "./stream.ts";
@@ -13,8 +14,6 @@ import { Outlet, type OutletOptions } from "./stream.ts";
 const MAX_STREAMS = 256;
 /** A sign of life down every stream, so that a half-dead TCP connection is noticed. In ms. */
 const HEARTBEAT = 15_000;
-/** The longest sleep that a 32-bit timer takes, in ms. */
-const LONGEST_SLEEP = 0x7fff_ffff;
 
 /** What an event stream is about: the shared state, the cables, the interfaces, or messages. */
 export const TOPICS = ["state", "lsoe", "interfaces", "messages"] as const;

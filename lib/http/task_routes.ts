@@ -5,8 +5,9 @@
  */
 import { parseDuration } from "../core/duration.ts";
 import type { JsonValue } from "./api.ts";
-import { readJson } from "./body.ts";
+import { isObject, readJson } from "./body.ts";
 import { HttpError } from "./errors.ts";
+import { json } from "./reply.ts";
 import type { Route } from "./route.ts";
 import type { CallRequest } from "./tasks_api.ts";
 
@@ -58,7 +59,7 @@ export const taskRoutes: readonly Route[] = [
 const FIELDS = ["targets", "action", "args", "timeout", "mode", "hold"];
 
 function callOf(value: JsonValue): CallRequest {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+  if (!isObject(value)) {
     throw new HttpError(400, 'a call is {"targets": [NODE, …], "action": NAME}');
   }
   const unknown = Object.keys(value).find((name) => !FIELDS.includes(name));
@@ -89,15 +90,7 @@ function callOf(value: JsonValue): CallRequest {
 
 function modeOf(mode: JsonValue): NonNullable<CallRequest["mode"]> {
   if (mode === "all" || mode === "any" || mode === "settled") return mode;
-  const quorum = typeof mode === "object" && mode !== null && !Array.isArray(mode)
-    ? mode.quorum
-    : undefined;
+  const quorum = isObject(mode) ? mode.quorum : undefined;
   if (typeof quorum === "number" && Number.isSafeInteger(quorum) && quorum > 0) return { quorum };
   throw new HttpError(400, '"mode" is "all", "any", "settled", or {"quorum": N}');
-}
-
-function json(value: unknown): Response {
-  return new Response(`${JSON.stringify(value)}\n`, {
-    headers: { "content-type": "application/json" },
-  });
 }

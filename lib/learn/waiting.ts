@@ -3,13 +3,11 @@
  *
  * @module
  */
-import type { Timer } from "../core/scheduler.ts";
+import { LONGEST_SLEEP, type Timer } from "../core/scheduler.ts";
 import { NetworkZeroError, SocketInterruptedError } from "../nearby/errors.ts";
 
 /** Wait without limit. */
 export const FOREVER = Infinity;
-/** The longest a timer sleeps, in ms. */
-const LONGEST_SLEEP = 0x7fff_ffff;
 
 interface Wait {
   /** Monotonic ms. */
@@ -128,7 +126,7 @@ export class Waits {
 }
 
 /** Lets what the kernel has come in. */
-export async function inputTurn(): Promise<void> {
+async function inputTurn(): Promise<void> {
   // Two, because the first may find a reader that has not asked yet.
   for (let i = 0; i < 2; i++) await new Promise((resolve) => setTimeout(resolve, 0));
 }

@@ -6,10 +6,10 @@
  */
 import { messageOf } from "../core/errors.ts";
 import { WireError } from "../wire/bytes.ts";
+import type { Json } from "../wire/cbor.ts";
 import { NetworkZeroError } from "./errors.ts";
 
-/** What a message can be. */
-export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+export type { Json };
 
 /** Values within values, at the most; Python gives up near there too. */
 const MAX_DEPTH = 900;
