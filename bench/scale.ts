@@ -58,9 +58,10 @@ Whole networks run in one process under virtual time, links of 10 ms, nothing lo
 processor time of that process for the cold start: all nodes together and the simulator. The least
 that a delivery can cost there is measured in the same process: an event scheduled and carried out, a
 SHA-256 of 100 bytes, an entry in a map; "of the least" is CPU for one node's learning of one other,
-divided by that. "Memory a node" is what is alive at the end behind a garbage collection, divided by
-the nodes; equal node data are held once in the process, not once a node, so it is what a node needs
-beside the data themselves. Messages and bytes are as handed to the transport, before sealing and
+divided by that. "Memory a node" is what the
+world holds behind a garbage collection, divided by the nodes. Equal node data are held once in the
+process, not once a node, so it is what a node needs beside the data themselves; the row "nothing
+shared" is the same world with a copy a node. Messages and bytes are as handed to the transport, before sealing and
 headers.
 
 A world of n nodes holds n² entries and each has to be delivered, so each point has a budget of CPU and
@@ -98,6 +99,7 @@ async function run(context: Context): Promise<void> {
     }
     growth(context, shape, grown);
   }
+  await one(context, "tree", 300, seconds, false);
   for (const nodes of [10, 100, 1_000, 10_000]) await alone(context, nodes);
 }
 
@@ -111,6 +113,7 @@ async function one(
   shape: Shape,
   nodes: number,
   seconds: number,
+  sharedContents = true,
 ): Promise<Grown | undefined> {
   const rssMb = Math.round(availableMemory() * 1e3 * MEMORY_PART);
   const request: WorldRequest = {
@@ -118,13 +121,14 @@ async function one(
     nodes,
     seeds: [1],
     changes: context.choose(5, 2),
-    sharedContents: true,
+    sharedContents,
     limits: { seconds, rssMb },
     reference: true,
   };
   const result = await world(context, request);
   const [seed] = result.seeds;
-  context.report.figures(`${SHAPES[shape]}, ${nodes}`, {
+  const how = sharedContents ? "" : ", nothing shared";
+  context.report.figures(`${SHAPES[shape]}, ${nodes}${how}`, {
     ...(seed ? whole(seed, result, nodes) : part(result)),
     "memory in all": { value: result.rssMb, unit: "MB" },
   });
