@@ -16,5 +16,6 @@ export * from "./json.ts";
 export * from "./names.ts";
 export * from "./own.ts";
 export type * from "./own_api.ts";
+export { type NodeChange, Returns } from "./returns.ts";
 export * from "./shsp.ts";
 export * from "./view.ts";

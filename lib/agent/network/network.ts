@@ -12,8 +12,10 @@ import {
   type Entry,
   entryOf,
   NetworkView,
+  type NodeChange,
   OwnDictionary,
   type PersistentChange,
+  Returns,
   type StateCodec,
 } from "../../state/mod.ts";
 import type { Store } from "../../store/mod.ts";
@@ -84,6 +86,8 @@ export class Network {
     nextWake: () => Math.min(...[...this.#links.values()].map(graceEnd)),
     wake: () => this.followInterfaces(this.#interfaces),
   };
+  /** Between the machine and the view. */
+  readonly #returns: Returns;
   readonly #startedAt: number;
   /** What was kept on disk is in the dictionary again. */
   #complete = false;
@@ -108,6 +112,7 @@ export class Network {
     this.stateLimit = limits.limit;
     this.codec = codec(secrets);
     this.view = new NetworkView(this.codec);
+    this.#returns = new Returns((change) => this.view.nodeChanged(clock.wall(), change));
     this.own = new OwnDictionary({
       ...limits,
       codec: this.codec,
@@ -198,6 +203,7 @@ export class Network {
     scheduler.add(this.machine);
     scheduler.add(this.own);
     scheduler.add(this.#grace);
+    scheduler.add(this.#returns);
     this.followInterfaces(interfaces);
   }
 
@@ -206,6 +212,7 @@ export class Network {
     this.#around.scheduler.remove(this.machine);
     this.#around.scheduler.remove(this.own);
     this.#around.scheduler.remove(this.#grace);
+    this.#around.scheduler.remove(this.#returns);
     if (!this.#paused) this.#feed((now) => this.machine.leave(now));
     await this.transport.stop();
   }
@@ -278,6 +285,8 @@ export class Network {
       const names = apart.slice(0, 3).map((peer) => this.view.names.of(peer.node)).join(", ");
       reasons.push(`still catching up with ${names}`);
     }
+    const { size } = this.#returns;
+    if (size > 0) reasons.push(`${size} node${size === 1 ? " has" : "s have"} come back just now`);
     return reasons;
   }
 
@@ -339,8 +348,7 @@ export class Network {
     const { store, log, clock } = this.#around;
     const network = this.config.name;
     return {
-      nodeChanged: (change: Parameters<NetworkView["nodeChanged"]>[1]) =>
-        this.view.nodeChanged(clock.wall(), change),
+      nodeChanged: (change: NodeChange) => this.#returns.nodeChanged(clock.now(), change),
       publishing: (seqno: number) => this.#keep(() => void store.coverSequence(network, seqno)),
       nodeIdChanged: (id: NodeId) => {
         this.#keep(() => store.setNodeId(network, id));
