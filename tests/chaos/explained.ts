@@ -27,7 +27,7 @@ const EXPLAINED: readonly RegExp[] = [
   // A link that was taken down, before the kernel has told.
   /^warning: veth[ab]: IPv[46] cannot send: Network is unreachable/,
   // A process that was stopped in the middle of a handshake.
-  /^warning: \S+ connected, but said too little in time$/,
+  /^warning: \S+ connected, but said too little in time(?: \(and \d+ more like it\))?$/,
   // Full disks.
   /^warning: (?:messages cannot be stored: )?\S+\.db: the disk is full; free some space, nothing /,
   // Keys: between the first node that has the new one and the last one, and guests likewise.
