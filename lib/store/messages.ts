@@ -13,6 +13,7 @@ const SCHEMA: Schema = {
   // costs a quarter of what it does with pages of 4 KiB), and large bodies take several anyway.
   pageSize: 1_024,
   loss: "messages that waited in it are lost",
+  tables: { record: ["key", "value"] },
   migrations: [
     `CREATE TABLE record (
        key TEXT PRIMARY KEY,

@@ -14,6 +14,8 @@ const COMPANIONS = ["", "-wal", "-shm", "-journal"];
 export interface Schema {
   /** From an empty file to today's tables: element n leads from `user_version` n to n + 1. */
   readonly migrations: readonly string[];
+  /** Today's tables and their columns. A file that lacks one is damaged, though each page is sound. */
+  readonly tables: Readonly<Record<string, readonly string[]>>;
   /** What is lost with a damaged file, for people. */
   readonly loss: string;
   /** Of a new file, in bytes; SQLite's default without. */
@@ -45,7 +47,7 @@ export function openDatabase(
 /** The file is there, and is no sound database. */
 class Damaged extends Error {}
 
-function openOnce(path: string, { migrations, pageSize }: Schema): DatabaseSync {
+function openOnce(path: string, { migrations, tables, pageSize }: Schema): DatabaseSync {
   createPrivately(path);
   let db: DatabaseSync | undefined;
   try {
@@ -60,6 +62,7 @@ function openOnce(path: string, { migrations, pageSize }: Schema): DatabaseSync 
     db.exec("BEGIN EXCLUSIVE; COMMIT");
     check(db);
     migrate(db, path, migrations);
+    checkTables(db, tables);
     return db;
   } catch (error) {
     if (db?.isOpen) db.close();
@@ -91,6 +94,17 @@ function check(db: DatabaseSync): void {
   const row = db.prepare("PRAGMA quick_check(1)").get();
   const result = row?.quick_check;
   if (result !== "ok") throw new Damaged(String(result));
+}
+
+/** The names of tables and columns stand in the file as text, which `quick_check` does not look at. */
+function checkTables(db: DatabaseSync, tables: Schema["tables"]): void {
+  try {
+    for (const [table, columns] of Object.entries(tables)) {
+      db.prepare(`SELECT ${columns.join(", ")} FROM ${table} LIMIT 0`);
+    }
+  } catch (error) {
+    throw new Damaged(messageOf(error));
+  }
 }
 
 function migrate(db: DatabaseSync, path: string, migrations: readonly string[]): void {

@@ -21,6 +21,10 @@ const BLOCK = 1_000;
 
 const STATE_SCHEMA: Schema = {
   loss: "this agent starts with a new identity and without the entries that were set",
+  tables: {
+    network: ["name", "node_id", "epoch", "sequence"],
+    entry: ["network", "key", "value", "at"],
+  },
   migrations: [
     `CREATE TABLE network (
      name TEXT PRIMARY KEY,

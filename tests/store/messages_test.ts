@@ -60,3 +60,19 @@ Deno.test("a damaged file is set aside, and its loss is told", () => {
     store.close();
   });
 });
+
+Deno.test("one wrong letter in the name of a column is damage like any other", () => {
+  inFolder((path) => {
+    openMessages(path, assert.fail).close();
+    const file = Deno.readFileSync(path);
+    const at = new TextDecoder("latin1").decode(file).indexOf("value BLOB");
+    assert.ok(at > 0);
+    file[at] = (file[at] as number) ^ 1;
+    Deno.writeFileSync(path, file);
+    const told: string[] = [];
+    const store = openMessages(path, (line) => told.push(line));
+    assert.match(told.join(), /messages\.db was damaged \(no such column: value\) and is now/);
+    store.commit(new Map([["a", bytes(1)]]));
+    store.close();
+  });
+});
