@@ -101,8 +101,8 @@ function database<S extends { close(): void }>(
     name: `net/${name}`,
     covers: ["lib/store/open.ts openDatabase", covers],
     corpus: ["texts"],
-    share: 0.004,
-    steps: 25,
+    share: 0.02,
+    steps: 50,
     types: { taken: ["opened", "aside"] },
     begin(_seed, tally) {
       // Memory, where there is some: it is bytes that are of interest here.
