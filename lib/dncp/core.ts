@@ -1,5 +1,5 @@
 /**
- * What the rooms of the machine share: the tables, the means of sending, and the few decisions that
+ * What the parts of the machine share: the tables, the means of sending, and the few decisions that
  * only the whole machine can make.
  *
  * @module
@@ -24,7 +24,7 @@ import type { NodeState, TlvEncoder } from "./tlv.ts";
  */
 export type NodeStateOutcome = "stored" | "wanted" | "known" | "older" | "refused";
 
-/** The machine as its rooms see it. */
+/** The machine as its parts see it. */
 export interface Core {
   readonly profile: Profile;
   readonly random: Random;

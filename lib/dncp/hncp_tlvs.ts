@@ -1,7 +1,7 @@
 /**
  * TLVs that HNCP (RFC 7788 §10), RFC 7787 §7.3.3 and SHSP put into node data: their names, and the
- * content of the two that we can say something about. They mean nothing to the DNCP machine, which keeps them
- * byte for byte.
+ * content of the three that we can say something about. They mean nothing to the DNCP machine, which
+ * keeps them byte for byte.
  *
  * @module
  */

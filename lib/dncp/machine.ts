@@ -1,6 +1,6 @@
 /**
  * The DNCP machine (RFC 7787): told what arrives and what time it is, it says what to send and when
- * to wake it. This file puts the rooms together: tables, streams, datagrams, links.
+ * to wake it. This file puts the parts together: tables, streams, datagrams, links.
  *
  * @module
  */
@@ -388,7 +388,7 @@ export class Dncp implements Machine {
     for (const endpoint of this.#datagrams.values()) endpoint.introduce(now);
   }
 
-  /** The rooms' view of this machine. */
+  /** This machine as its parts see it. */
   #makeCore(options: DncpOptions): Core {
     const nodeId = () => this.#own.id;
     return {

@@ -8,6 +8,7 @@ import { sha256 } from "@noble/hashes/sha2.js";
 import { md5 } from "@noble/hashes/legacy.js";
 import type { CHash } from "@noble/hashes/utils.js";
 import { TlvFormat } from "../wire/mod.ts";
+import type { TrickleParameters } from "./trickle.ts";
 
 /** All that a DNCP profile has to fix (RFC 7787 §9), and a few limits of ours. Times in milliseconds. */
 export interface Profile {
@@ -22,7 +23,7 @@ export interface Profile {
   readonly networkHash: "flat" | "tree";
   readonly tlv: TlvFormat;
   /** Imin, Imax and k of Trickle (RFC 6206, RFC 7787 §4.3). */
-  readonly trickle: { readonly imin: number; readonly imax: number; readonly k: number };
+  readonly trickle: TrickleParameters;
   /** Keep-alives where nothing below tells that a peer is gone (RFC 7787 §6.1). */
   readonly keepAlive: { readonly interval: number; readonly multiplier: number };
   /**
@@ -38,8 +39,10 @@ export interface Profile {
   readonly maxNodeData: number;
   /** Largest payload that is put into a datagram of several TLVs. */
   readonly maxDatagram: number;
-  /** Dense-link optimisation (RFC 7787 §6.2): from more than `bound` nodes on a link on, only the
-   * `hubs` nodes with the highest ids are peers of all. `undefined`: never. */
+  /**
+   * Dense-link optimisation (RFC 7787 §6.2): from `bound` + 2 nodes on a link on, and until there are
+   * fewer than `bound`, only the `hubs` nodes with the highest ids are peers of all. `undefined`: never.
+   */
   readonly dense: { readonly bound: number; readonly hubs: number } | undefined;
   /** A changed node's data go down every open stream at once. */
   readonly push: boolean;

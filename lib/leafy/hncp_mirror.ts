@@ -75,10 +75,6 @@ export class HncpMirror implements Machine {
     return this.#id;
   }
 
-  get seqno(): number {
-    return this.#seqno;
-  }
-
   /** The node that carries what is published, once it has said who it is. */
   get firstHop(): NodeId | undefined {
     return this.#firstHop?.nodeId;

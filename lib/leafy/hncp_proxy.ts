@@ -12,7 +12,6 @@ import {
   entryOf,
   openShspContainer,
   type OwnDictionary,
-  type RefusalReason,
   SHSP_KEYED,
   SHSP_PAIR,
   StateRefusal,
@@ -30,7 +29,7 @@ import {
   LEAF_PUBLISH,
   LEAF_PUBLISH_ACK,
 } from "./hncp_messages.ts";
-import { AckStatus } from "./messages.ts";
+import { AckStatus, STATUS_OF_REFUSAL } from "./messages.ts";
 
 const format = TlvFormat.rfc7787;
 /** For the TLVs of one leaf, in bytes. */
@@ -62,12 +61,6 @@ interface Content {
   readonly pairs: Writes;
   readonly others: readonly Uint8Array[];
 }
-
-const STATUS_OF: { readonly [reason in RefusalReason]: AckStatus } = {
-  "not-allowed": AckStatus.NotAllowed,
-  "too-large": AckStatus.TooLarge,
-  "too-many": AckStatus.TooManyGuests,
-};
 
 /** Publishes for the leaves of one network. Times are monotonic milliseconds. */
 export class LeafProxy implements Machine, GuestBook {
@@ -162,7 +155,7 @@ export class LeafProxy implements Machine, GuestBook {
     try {
       this.#options.own.putGuest(now, wall, leafId, parts.pairs, granted);
     } catch (error) {
-      if (error instanceof StateRefusal) return STATUS_OF[error.reason];
+      if (error instanceof StateRefusal) return STATUS_OF_REFUSAL[error.reason];
       if (error instanceof AgentError) return AckStatus.NotAllowed;
       throw error;
     }

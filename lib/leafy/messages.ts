@@ -18,6 +18,7 @@
 import { ExitCode } from "../core/errors.ts";
 import type { NodeId } from "../dncp/api.ts";
 import { type Entry, entryOf, MAX_KEY_BYTES, MAX_NAME_BYTES } from "../state/api.ts";
+import type { RefusalReason } from "../state/mod.ts";
 import { ByteReader, ByteWriter, fromHex, toHex, WireError } from "../wire/bytes.ts";
 import { decodeCbor, encodeCbor, type Json } from "../wire/cbor.ts";
 import { TlvFormat } from "../wire/tlv.ts";
@@ -95,6 +96,13 @@ export const AckStatus = {
   NotAllowed: 5,
 } as const;
 export type AckStatus = typeof AckStatus[keyof typeof AckStatus];
+
+/** How a guest is told that the dictionary refused. */
+export const STATUS_OF_REFUSAL: { readonly [reason in RefusalReason]: AckStatus } = {
+  "not-allowed": AckStatus.NotAllowed,
+  "too-large": AckStatus.TooLarge,
+  "too-many": AckStatus.TooManyGuests,
+};
 
 /** The answer to a publication. */
 export interface LeafPublishAck {

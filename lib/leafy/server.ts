@@ -15,7 +15,6 @@ import {
   type NodeEntries,
   type OwnDictionary,
   parseAddress,
-  type RefusalReason,
   StateRefusal,
 } from "../state/mod.ts";
 import { compareBytes, concat, fromHex, toHex } from "../wire/bytes.ts";
@@ -27,6 +26,7 @@ import {
   type LeafPublish,
   type LeafPublishAck,
   type LeafRead,
+  STATUS_OF_REFUSAL,
 } from "./messages.ts";
 
 /** Answers are handed out in pieces of about this many bytes; one TLV may be larger. */
@@ -55,12 +55,6 @@ interface Guest {
   /** The entries in one deterministic encoding. */
   readonly content: Uint8Array;
 }
-
-const STATUS_OF: { readonly [reason in RefusalReason]: AckStatus } = {
-  "not-allowed": AckStatus.NotAllowed,
-  "too-large": AckStatus.TooLarge,
-  "too-many": AckStatus.TooManyGuests,
-};
 
 /** Serves all leafy streams of one network. */
 export class LeafyServer implements GuestBook {
@@ -151,7 +145,7 @@ export class LeafyServer implements GuestBook {
       } else return this.#stale(publish, known);
     } catch (error) {
       if (error instanceof StateRefusal) {
-        return this.#refuse(publish, STATUS_OF[error.reason], error.message);
+        return this.#refuse(publish, STATUS_OF_REFUSAL[error.reason], error.message);
       }
       if (error instanceof AgentError) {
         return this.#refuse(publish, AckStatus.NotAllowed, error.message);

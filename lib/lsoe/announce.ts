@@ -10,6 +10,7 @@ import {
   type EncapsulationType,
   FLAG_LOOPBACK,
   FLAG_PRIMARY,
+  MAX_LABELS,
   PduType,
 } from "./pdu.ts";
 
@@ -18,9 +19,6 @@ export type AnnounceConfig = Pick<
   LsoeConfig,
   "announceScope" | "compatLsoed" | "exportLoopbacks" | "primaryAddresses"
 >;
-
-/** More labels than an entry can count make no entry. */
-const MAX_LABELS = 255;
 
 /** An address that may be announced. */
 interface Candidate {
@@ -142,7 +140,10 @@ function candidateOf(text: string, loopback: boolean, own: boolean): Candidate |
   };
 }
 
-/** By address and prefix length. A binding without labels is none: there is nothing to withdraw. */
+/**
+ * By address and prefix length. A binding without labels is none: there is nothing to withdraw. Nor is
+ * one with more labels than an entry can count.
+ */
 function labelMap(bindings: readonly LabelBinding[]): Map<string, readonly number[]> {
   const map = new Map<string, readonly number[]>();
   for (const { prefix, labels } of bindings) {

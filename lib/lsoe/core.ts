@@ -1,5 +1,5 @@
 /**
- * What the rooms of the LSOE machine share: settings, counters, the means of sending, and the
+ * What the parts of the LSOE machine share: settings, counters, the means of sending, and the
  * decisions that only the whole machine can make.
  *
  * @module
@@ -21,7 +21,7 @@ export interface Ending {
   readonly silence?: boolean;
 }
 
-/** The machine as its rooms see it. */
+/** The machine as its parts see it. */
 export interface Core {
   readonly config: LsoeConfig;
   /** Ten octets. */
@@ -36,7 +36,7 @@ export interface Core {
   send(port: Port, destination: Mac, pdu: Uint8Array): void;
   /** A new session; `undefined` where there is no room for one. */
   create(now: number, port: Port, peer: Mac): Session | undefined;
-  /** The session became open: it was told, and sends what belongs to that. */
+  /** The session became open: tell of it, and have it send what belongs to that. */
   opened(now: number, session: Session): void;
   /** Withdraw what it learned and forget it. */
   close(now: number, session: Session, ending: Ending): void;

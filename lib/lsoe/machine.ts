@@ -1,6 +1,6 @@
 /**
  * The LSOE machine (spec/lsoe.md): told of interfaces, frames and the time, it says what to send,
- * what the peers announce, and when to wake it. This file puts the rooms together.
+ * what the peers announce, and when to wake it. This file puts the parts together.
  *
  * @module
  */
@@ -26,6 +26,7 @@ import {
   type Encapsulation,
   ENCAPSULATION_TYPES,
   type EncapsulationType,
+  ID_OCTETS,
   type Pdu,
   PduType,
 } from "./pdu.ts";
@@ -33,8 +34,6 @@ import { decodePdu } from "./pdu_codec.ts";
 import { Port, speaks } from "./port.ts";
 import { receivePdu } from "./receive.ts";
 import { Sessions } from "./sessions.ts";
-
-const ID_OCTETS = 10;
 
 /** `linux/if_packet.h`; what is to others, or our own, is dropped. */
 const TO_US = 0;

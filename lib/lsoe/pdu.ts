@@ -4,6 +4,11 @@
  * @module
  */
 
+/** Octets of an LSOE id. */
+export const ID_OCTETS = 10;
+/** What an entry's label count can say. */
+export const MAX_LABELS = 255;
+
 /** First octet of a PDU. */
 export const PduType = {
   Hello: 0,

@@ -12,6 +12,8 @@ import {
   type Encapsulation,
   type EncapsulationPdu,
   type EncapsulationType,
+  ID_OCTETS,
+  MAX_LABELS,
   type OpenPdu,
   type Pdu,
   PduType,
@@ -20,13 +22,11 @@ import {
 
 /** Type and length. */
 const HEADER = 3;
-const ID_OCTETS = 10;
-const MAX_LABELS = 255;
 const MAX_ERROR_TYPE = 3;
 const MAX_ERROR_CODE = 2;
 
 /** Whether PDUs of this type are acknowledged. */
-export function isAcknowledged(type: number): type is AcknowledgedType {
+function isAcknowledged(type: number): type is AcknowledgedType {
   return type === PduType.Open || isEncapsulation(type) || type === PduType.Vendor;
 }
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { AcknowledgedType } from "./pdu.ts";
+import { type AcknowledgedType, PduType } from "./pdu.ts";
 
 /** The settings that matter here, as in `LsoeConfig`. Times in ms. */
 export interface RetransmitSettings {
@@ -24,8 +24,6 @@ export function patience(settings: RetransmitSettings): number {
 
 /** VENDOR PDUs that wait: the only type of which every one counts, not only the newest. */
 const MAX_VENDOR_WAITING = 16;
-/** `AcknowledgedType` of VENDOR. */
-const VENDOR = 255;
 
 interface Outstanding {
   readonly pdu: Uint8Array;
@@ -68,7 +66,7 @@ export class Retransmit {
   post(now: number, type: AcknowledgedType, pdu: Uint8Array): boolean {
     if (!this.#outstanding.has(type)) {
       this.#first(now, type, pdu);
-    } else if (type !== VENDOR) {
+    } else if (type !== PduType.Vendor) {
       this.#deferred.set(type, pdu);
     } else if (this.#vendor.length < MAX_VENDOR_WAITING) {
       this.#vendor.push(pdu);
@@ -88,7 +86,7 @@ export class Retransmit {
   /** The peer has acknowledged: the one that waits, if any, goes out with fresh timers. */
   acknowledged(now: number, type: AcknowledgedType): void {
     if (!this.#outstanding.delete(type)) return;
-    const next = type === VENDOR ? this.#vendor.shift() : this.#deferred.get(type);
+    const next = type === PduType.Vendor ? this.#vendor.shift() : this.#deferred.get(type);
     this.#deferred.delete(type);
     if (next !== undefined) this.#first(now, type, next);
   }

@@ -74,10 +74,6 @@ export class Session implements Timed {
     this.#retransmit = new Retransmit(core.config, (pdu) => core.send(port, peer, pdu));
   }
 
-  get state(): SessionState {
-    return this.#state;
-  }
-
   get open(): boolean {
     return this.#state === "open";
   }

@@ -41,10 +41,6 @@ export class KnownNames {
     this.#limit = limit;
   }
 
-  get size(): number {
-    return this.#names.size;
-  }
-
   /**
    * An advert came.
    * @param rank of its address: how good it is for us, smaller is better.
