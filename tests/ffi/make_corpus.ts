@@ -5,9 +5,7 @@
  * @module
  */
 import { address, done, error, join, le, link, message, mplsRoute } from "./rtnetlink_bytes.ts";
-
-const folder = new URL("../fuzz/corpus/rtnetlink/", import.meta.url);
-Deno.mkdirSync(folder, { recursive: true });
+import { writeCorpus } from "../fuzz/corpus.ts";
 
 const files: Record<string, Uint8Array> = {
   link: link({ index: 2 }),
@@ -26,4 +24,4 @@ const files: Record<string, Uint8Array> = {
   "bad-length": le([0xffff_fff0, 4], [16, 2], [0, 2], [0, 4], [0, 4]),
   "bad-attribute": message(16, join(new Uint8Array(16), le([2, 2], [3, 2]))),
 };
-for (const [name, bytes] of Object.entries(files)) Deno.writeFileSync(new URL(name, folder), bytes);
+writeCorpus("rtnetlink", files);

@@ -12,9 +12,6 @@ import { concat, fromHex } from "../../lib/wire/bytes.ts";
 import { encodeCbor } from "../../lib/wire/cbor.ts";
 import { TlvFormat } from "../../lib/wire/tlv.ts";
 
-const folder = new URL("../fuzz/corpus/leafy/", import.meta.url);
-Deno.mkdirSync(folder, { recursive: true });
-
 const native = TlvFormat.native;
 const at = 1_795_251_600_000;
 const id = "ab12000000000000";
@@ -82,7 +79,7 @@ const files: Record<string, Uint8Array> = {
   "bad-exit": native.encode(69, encodeCbor([0, "fine"])),
 };
 for (const [name, message] of Object.entries(messages)) files[name] = encodeLeaf(message);
-for (const [name, bytes] of Object.entries(files)) Deno.writeFileSync(new URL(name, folder), bytes);
+writeCorpus("leafy", files);
 
 writeCorpus("discovery", {
   query: encodeDiscovery({ type: "query", port: 40_000 }),

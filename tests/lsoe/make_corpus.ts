@@ -6,15 +6,7 @@
  */
 import { encodeDatagram, encodeDatagrams, encodePdu } from "../../lib/lsoe/mod.ts";
 import { concat, fromHex } from "../../lib/wire/bytes.ts";
-
-const root = new URL("../fuzz/corpus/", import.meta.url);
-
-function write(corpus: string, files: Record<string, Uint8Array>): void {
-  Deno.mkdirSync(new URL(`${corpus}/`, root), { recursive: true });
-  for (const [name, bytes] of Object.entries(files)) {
-    Deno.writeFileSync(new URL(`${corpus}/${name}`, root), bytes);
-  }
-}
+import { writeCorpus as write } from "../fuzz/corpus.ts";
 
 const ID = fromHex("00000000000000000a01");
 const nothing = new Uint8Array(0);

@@ -18,16 +18,9 @@ import {
   MORE,
 } from "../../lib/nearby/machines.ts";
 import { concat } from "../../lib/wire/bytes.ts";
+import { writeCorpus as write } from "../fuzz/corpus.ts";
 
-const root = new URL("../fuzz/corpus/", import.meta.url);
 const text = (value: string) => new TextEncoder().encode(value);
-
-function write(corpus: string, files: Record<string, Uint8Array>): void {
-  Deno.mkdirSync(new URL(`${corpus}/`, root), { recursive: true });
-  for (const [name, bytes] of Object.entries(files)) {
-    Deno.writeFileSync(new URL(`${corpus}/${name}`, root), bytes);
-  }
-}
 
 write("nearby-advert", {
   usual: encodeAdvert({ name: "myservice1", address: "192.168.1.5:51234", ttl: 20 }),

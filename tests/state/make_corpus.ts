@@ -10,9 +10,6 @@ import { concat } from "../../lib/wire/bytes.ts";
 import { encodeCbor } from "../../lib/wire/cbor.ts";
 import { TlvFormat } from "../../lib/wire/tlv.ts";
 
-const folder = new URL("../fuzz/corpus/state-native/", import.meta.url);
-Deno.mkdirSync(folder, { recursive: true });
-
 const codec = new NativeStateCodec();
 const native = TlvFormat.native;
 const at = 1_795_251_600_000;
@@ -39,7 +36,7 @@ const files: Record<string, Uint8Array> = {
   "bad-cut": concat(codec.encode([{ key: "a", value: "x", at }])).slice(0, -1),
   "bad-cbor": native.encode(STATE_TLV, Uint8Array.of(0x83, 0x61)),
 };
-for (const [name, bytes] of Object.entries(files)) Deno.writeFileSync(new URL(name, folder), bytes);
+writeCorpus("state-native", files);
 
 const text = (value: string) => new TextEncoder().encode(value);
 const rfc = TlvFormat.rfc7787;
