@@ -26,7 +26,7 @@ const BATCH = 128 * 1024;
 export const STALL_MS = 30_000;
 /** The read buffer of an idle stream, and of a busy one. */
 const SMALL_READ = 2 * 1024;
-const LARGE_READ = 64 * 1024;
+const LARGE_READ = 256 * 1024;
 
 /** What a handshake leads to. */
 export interface StreamParts {
@@ -261,7 +261,7 @@ export class SecureStream {
         counters.bytesReceived += count;
         if (!await this.#deliver(buffer.subarray(0, count))) return;
         if (count === buffer.length && count < LARGE_READ) {
-          buffer = new Uint8Array(count * 4);
+          buffer = new Uint8Array(Math.min(count * 4, LARGE_READ));
         } else if (count < SMALL_READ && buffer.length > SMALL_READ) {
           buffer = new Uint8Array(SMALL_READ);
         }
@@ -275,23 +275,25 @@ export class SecureStream {
   async #deliver(bytes: Uint8Array): Promise<boolean> {
     const { receive } = this.#parts.session;
     try {
-      for (const message of this.#frames.feed(bytes)) {
-        const plaintext = message.length < LARGE_NOISE_MESSAGE
-          ? receive.decrypt(message)
-          : await receive.decryptAside(message);
-        if (this.#closedWith !== undefined) return false;
-        if (!this.#proven) {
-          this.#proven = true;
-          this.#parts.onProven?.();
-        }
-        if (plaintext.length > 0) this.#onData(plaintext);
-        if (this.#closedWith !== undefined) return false;
-      }
+      const messages = this.#frames.feed(bytes);
+      if (messages.some(({ length }) => length >= LARGE_NOISE_MESSAGE)) {
+        // Handed on together, so that who reads can deal with all of it at once.
+        for (const plaintext of await receive.decryptAside(messages)) this.#hand(plaintext);
+      } else for (const message of messages) this.#hand(receive.decrypt(message));
     } catch (error) {
       if (!(error instanceof WireError)) throw error;
       this.counters.garbage++;
       this.close(`the other side sent garbage: ${error.message}`);
     }
     return this.#closedWith === undefined;
+  }
+
+  #hand(plaintext: Uint8Array): void {
+    if (this.#closedWith !== undefined) return;
+    if (!this.#proven) {
+      this.#proven = true;
+      this.#parts.onProven?.();
+    }
+    if (plaintext.length > 0) this.#onData(plaintext);
   }
 }

@@ -138,19 +138,24 @@ export class CipherState {
     return new Uint8Array(await crypto.subtle.encrypt(params, key, plaintext as BufferSource));
   }
 
-  /** Like {@linkcode decrypt}, by the runtime and beside this thread; one after the other. */
-  async decryptAside(message: Uint8Array): Promise<Uint8Array> {
+  /**
+   * The plaintexts of the next messages, the large ones by the runtime and beside this thread. One
+   * call after the other; the messages must not change until it is done.
+   * @throws {WireError} where one of them is not what the other side sent. There is no way on then.
+   */
+  async decryptAside(messages: readonly Uint8Array[]): Promise<Uint8Array[]> {
     const key = await (this.#runtimeKey ??= importCipherKey(this.#key));
-    if (!key || message.length < LARGE_NOISE_MESSAGE) return this.decrypt(message);
-    const params = { name: RUNTIME_CIPHER, iv: this.#nextNonce().slice() };
-    let plaintext: ArrayBuffer;
-    try {
-      plaintext = await crypto.subtle.decrypt(params, key, message as BufferSource);
-    } catch {
-      throw new WireError("a message that the other side did not send like this", 0);
-    }
-    this.#counter++;
-    return new Uint8Array(plaintext);
+    return await Promise.all(messages.map(async (message) => {
+      if (!key || message.length < LARGE_NOISE_MESSAGE) return this.decrypt(message);
+      const params = { name: RUNTIME_CIPHER, iv: this.#nextNonce().slice() };
+      this.#counter++;
+      try {
+        const bytes = message as BufferSource;
+        return new Uint8Array(await crypto.subtle.decrypt(params, key, bytes));
+      } catch {
+        throw new WireError("a message that the other side did not send like this", 0);
+      }
+    }));
   }
 
   #nextNonce(): Uint8Array {
