@@ -19,6 +19,8 @@ const SCHEMA: Schema = {
        key TEXT PRIMARY KEY,
        value BLOB NOT NULL
      ) STRICT, WITHOUT ROWID;`,
+    // The tables are the same; a value may be several records, which version 1 would take for damage.
+    "",
   ],
 };
 

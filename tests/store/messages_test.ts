@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { DatabaseSync } from "node:sqlite";
 import { AgentError } from "../../lib/core/errors.ts";
 import { openMessages } from "../../lib/store/mod.ts";
 
@@ -74,5 +75,27 @@ Deno.test("one wrong letter in the name of a column is damage like any other", (
     assert.match(told.join(), /messages\.db was damaged \(no such column: value\) and is now/);
     store.commit(new Map([["a", bytes(1)]]));
     store.close();
+  });
+});
+
+Deno.test("a file of the first version is taken over, and that version says that it is too old", () => {
+  inFolder((path) => {
+    const store = openMessages(path, assert.fail);
+    store.commit(new Map([["a", bytes(1)]]));
+    store.close();
+    const version = (set = "") => {
+      const db = new DatabaseSync(path);
+      if (set !== "") db.exec(`PRAGMA user_version = ${set}`);
+      const { user_version } = db.prepare("PRAGMA user_version").get() ?? {};
+      db.close();
+      return user_version;
+    };
+    assert.equal(version("1"), 1);
+    const again = openMessages(path, assert.fail);
+    assert.deepEqual(again.scan("a"), [["a", bytes(1)]]);
+    again.close();
+    assert.equal(version(), 2);
+    version("3");
+    assert.throws(() => openMessages(path, assert.fail), /written by a newer agent/);
   });
 });
