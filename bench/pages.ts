@@ -37,6 +37,18 @@ export const QUOTES: readonly Quote[] = [
     beside: "TCP",
   },
   {
+    says: "a change until all of 20 nodes on one bridge have it",
+    bench: "bridge",
+    what: "20 nodes, set at the API: seen by ALL of the others",
+    beside: "serf",
+  },
+  {
+    says: "20 agents start at once on one bridge, on the cores of one computer",
+    bench: "bridge",
+    what: "cold start of 20 agents at once, until each knows all",
+    beside: "serf",
+  },
+  {
     says: "idle with three peers, CPU of one core",
     bench: "idle",
     what: "three peers by streams: CPU, percent of a core",
