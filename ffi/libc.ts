@@ -16,6 +16,7 @@
  * @module
  */
 import { AgentError, ExitCode, messageOf } from "../lib/core/errors.ts";
+import { Sys } from "./layouts.ts";
 
 const LIBRARY = "libc.so.6";
 
@@ -33,7 +34,6 @@ const SYMBOLS = {
   read: { parameters: ["i32", "buffer", "usize"], result: "i32" },
   write: { parameters: ["i32", "buffer", "usize"], result: "i32" },
   send: { parameters: ["i32", "buffer", "usize", "i32"], result: "i32" },
-  sendto: { parameters: ["i32", "buffer", "usize", "i32", "buffer", "u32"], result: "i32" },
   recv: { parameters: ["i32", "buffer", "usize", "i32"], result: "i32" },
   recvfrom: { parameters: ["i32", "buffer", "usize", "i32", "buffer", "buffer"], result: "i32" },
   recvmmsg: { parameters: ["i32", "buffer", "u32", "i32", "pointer"], result: "i32" },
@@ -120,12 +120,6 @@ export class Libc {
     return result < 0 ? -this.#errno[0]! : result;
   }
 
-  /** How many bytes. */
-  sendto(fd: number, bytes: Memory, length: bigint, flags: number, to: Memory): number {
-    const result = this.#symbols.sendto(fd, bytes, length, flags, to, to.byteLength);
-    return result < 0 ? -this.#errno[0]! : result;
-  }
-
   /** How many bytes; with MSG_TRUNC in `flags`, how many there were. */
   recv(fd: number, into: Memory, length: bigint, flags: number): number {
     const result = this.#symbols.recv(fd, into, length, flags);
@@ -195,6 +189,17 @@ function open(): Libc {
       error,
     );
   }
+}
+
+/**
+ * A larger receive buffer, in bytes: as root beyond the limit of the system (`net.core.rmem_max`), else
+ * up to it.
+ */
+export function enlargeReceiveBuffer(libc: Libc, fd: number, bytes: number): void {
+  const size = new Int32Array(new ArrayBuffer(4));
+  size[0] = bytes;
+  if (libc.setsockopt(fd, Sys.SOL_SOCKET, Sys.SO_RCVBUFFORCE, size) >= 0) return;
+  libc.setsockopt(fd, Sys.SOL_SOCKET, Sys.SO_RCVBUF, size);
 }
 
 /**

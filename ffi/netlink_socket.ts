@@ -6,7 +6,7 @@
 import { AgentError, ExitCode } from "../lib/core/errors.ts";
 import { Errno, errnoName } from "./errno.ts";
 import { Sys } from "./layouts.ts";
-import { type Libc, libc } from "./libc.ts";
+import { enlargeReceiveBuffer, type Libc, libc } from "./libc.ts";
 
 const AF_NETLINK = 16;
 const NETLINK_ROUTE = 0;
@@ -84,7 +84,7 @@ class NetlinkSocket implements RouteSocket {
     );
     try {
       if (waits) this.#waitAtMost();
-      else this.#enlarge();
+      else enlargeReceiveBuffer(this.#libc, this.fd, RECEIVE_BUFFER);
       const address = new DataView(new ArrayBuffer(SOCKADDR_NL));
       address.setUint16(0, AF_NETLINK, true);
       address.setUint32(8, waits ? 0 : GROUPS, true);
@@ -118,15 +118,6 @@ class NetlinkSocket implements RouteSocket {
 
   close(): void {
     this.#libc.close(this.fd);
-  }
-
-  /** Beyond what the system allows, where we may; else as much as it allows. */
-  #enlarge(): void {
-    const size = new Int32Array(new ArrayBuffer(4));
-    size[0] = RECEIVE_BUFFER;
-    if (this.#libc.setsockopt(this.fd, Sys.SOL_SOCKET, Sys.SO_RCVBUFFORCE, size) < 0) {
-      this.#libc.setsockopt(this.fd, Sys.SOL_SOCKET, Sys.SO_RCVBUF, size);
-    }
   }
 
   #waitAtMost(): void {

@@ -10,7 +10,7 @@ import type { Frame, PacketListener, PacketPort, PacketSystem, Sent } from "../l
 import { type Mac, readMac, writeMac } from "../lib/wire/mac.ts";
 import { Errno, errnoName } from "./errno.ts";
 import { Layouts, Sys } from "./layouts.ts";
-import { type Libc, libc } from "./libc.ts";
+import { enlargeReceiveBuffer, type Libc, libc } from "./libc.ts";
 import { MessageBatch, NAME_BYTES, SLOT_BYTES, SLOTS } from "./message_batch.ts";
 import type { Poller, Watch } from "./poller.ts";
 
@@ -317,7 +317,7 @@ function openSocket(libc: Libc, ethertype: number, interfaceIndex: number): numb
   const type = Sys.SOCK_DGRAM | Sys.SOCK_NONBLOCK | Sys.SOCK_CLOEXEC;
   const fd = libc.socket(Sys.AF_PACKET, type, 0);
   if (fd < 0) throw cannotOpen(-fd);
-  enlarge(libc, fd);
+  enlargeReceiveBuffer(libc, fd, RECEIVE_BUFFER);
   const address = new DataView(new ArrayBuffer(NAME_BYTES));
   address.setUint16(FAMILY, Sys.AF_PACKET, true);
   address.setUint16(PROTOCOL, ethertype);
@@ -332,14 +332,6 @@ function openSocket(libc: Libc, ethertype: number, interfaceIndex: number): numb
       : `cannot receive EtherType ${protocol}: bind says ${errnoName(-result)}`,
     ExitCode.Refused,
   );
-}
-
-/** As root beyond the limit of the system (`net.core.rmem_max`), else up to it. */
-function enlarge(libc: Libc, fd: number): void {
-  const bytes = new Int32Array(new ArrayBuffer(4));
-  bytes[0] = RECEIVE_BUFFER;
-  if (libc.setsockopt(fd, Sys.SOL_SOCKET, Sys.SO_RCVBUFFORCE, bytes) >= 0) return;
-  libc.setsockopt(fd, Sys.SOL_SOCKET, Sys.SO_RCVBUF, bytes);
 }
 
 function cannotOpen(errno: number): AgentError {

@@ -17,8 +17,9 @@ import { Pace } from "./pace.ts";
 /**
  * Called when a descriptor has something to tell; `events` as poll gives them (POLLIN, POLLERR, …).
  * It reads without waiting, a bounded amount: what it leaves is told again. The answer: whether there
- * was anything, or "more" where it left some on purpose. Where there was nothing (or it threw) it is asked again later, and later yet (up to
- * 1 s), so that a descriptor that is always ready but never gives anything cannot keep a core busy.
+ * was anything, or "more" where it left some on purpose. Where there was nothing (or it threw) it is
+ * asked again later, and later yet (up to 1 s), so that a descriptor that is always ready but never
+ * gives anything cannot keep a core busy.
  * With POLLNVAL (closed behind our back) it is called once and then forgotten.
  */
 export type Ready = (events: number) => boolean | "more";

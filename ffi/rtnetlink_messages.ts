@@ -12,9 +12,13 @@ import { readU32, WireError } from "../lib/wire/bytes.ts";
 import { formatIp4, formatIp6 } from "../lib/wire/ip.ts";
 import { macText, readMac } from "../lib/wire/mac.ts";
 
-export const NLM_F_REQUEST = 0x1;
-export const NLM_F_DUMP_INTR = 0x10;
-export const NLM_F_DUMP = 0x300;
+export const AF_INET = 2;
+export const AF_INET6 = 10;
+const AF_MPLS = 28;
+
+const NLM_F_REQUEST = 0x1;
+const NLM_F_DUMP_INTR = 0x10;
+const NLM_F_DUMP = 0x300;
 
 const NLMSG_NOOP = 1;
 const NLMSG_ERROR = 2;
@@ -34,13 +38,9 @@ export const Dump = {
   /** RTM_GETADDR, ifaddrmsg */
   addresses: { type: 22, length: 8, family: 0 },
   /** RTM_GETROUTE, rtmsg, AF_MPLS */
-  mplsRoutes: { type: 26, length: 12, family: 28 },
+  mplsRoutes: { type: 26, length: 12, family: AF_MPLS },
 } as const;
 export type Dump = typeof Dump[keyof typeof Dump];
-
-export const AF_INET = 2;
-export const AF_INET6 = 10;
-export const AF_MPLS = 28;
 
 const NLMSG_HEADER = 16;
 const IFINFOMSG = 16;

@@ -144,8 +144,8 @@ export class InterfaceTable {
   }
 }
 
-/** Tentative, and so not usable yet; or refused for good, because another station has it. */
-export function isUsable({ flags }: AddressRow): boolean {
+/** Neither tentative, and so not to be used yet, nor refused for good, because another station has it. */
+function isUsable({ flags }: AddressRow): boolean {
   return (flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)) === 0;
 }
 

@@ -6,6 +6,7 @@
  * @module
  */
 import { parseArgs } from "node:util";
+import { messageOf } from "../lib/core/errors.ts";
 import type { Built } from "./build/launcher.ts";
 import { type How, HOWS, make, type MakeOptions } from "./build/make.ts";
 import { ALL_TARGETS, ownTarget, type Target } from "./build/targets.ts";
@@ -96,10 +97,6 @@ async function start(file: string, version: string): Promise<void> {
   } finally {
     await Deno.remove(cache, { recursive: true });
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 if (import.meta.main) Deno.exit(await main());

@@ -13,7 +13,7 @@ const ROOT = new URL("../", import.meta.url);
 const FOLDER = new URL("docs/commands/", ROOT);
 
 /** All pages as Markdown that nobody has wrapped yet: file name → text. */
-export function rawPages(): Map<string, string> {
+function rawPages(): Map<string, string> {
   const pages = new Map([["README.md", overview()]]);
   for (const command of commands) pages.set(fileOf(command), pageOf(command));
   return pages;

@@ -215,7 +215,7 @@ export function writeU32(bytes: Uint8Array, at: number, value: number): void {
 }
 
 /** One array of all parts. */
-export function concat(parts: readonly Uint8Array[]): Uint8Array {
+export function concat(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   let length = 0;
   for (const part of parts) length += part.length;
   const out = new Uint8Array(length);

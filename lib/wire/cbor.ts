@@ -198,16 +198,20 @@ function readArgument(reader: ByteReader, initial: number): number {
 function readText(reader: ByteReader, initial: number): string {
   const length = readArgument(reader, initial);
   const at = reader.offset;
-  const bytes = reader.take(length);
-  if (length < SHORT_TEXT) {
+  return cborTextOf(reader.take(length), at);
+}
+
+/** The text of UTF-8 that stands at the offset `at`. @throws {WireError} where it is none. */
+export function cborTextOf(bytes: Uint8Array, at: number): string {
+  if (bytes.length < SHORT_TEXT) {
     let text = "";
     let i = 0;
-    for (; i < length; i++) {
+    for (; i < bytes.length; i++) {
       const unit = bytes[i] as number;
       if (unit > 0x7f) break;
       text += String.fromCharCode(unit);
     }
-    if (i === length) return text;
+    if (i === bytes.length) return text;
   }
   try {
     return utf8Decoder.decode(bytes);

@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { ByteReader, WireError } from "./bytes.ts";
-import { Major, MAX_CBOR_DEPTH } from "./cbor.ts";
+import { ByteReader, concat, WireError } from "./bytes.ts";
+import { cborTextOf, Major, MAX_CBOR_DEPTH } from "./cbor.ts";
 
 /** What no format here uses, but may stand where a reader looks away: tags, `undefined`, big integers. */
 export class OtherItem {
@@ -29,8 +29,6 @@ export type Item =
 
 const BREAK = 0xff;
 const OPEN_ENDED = 31;
-const NOTHING = new Uint8Array(0);
-const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**
  * The one item that `bytes` hold. Any well-formed CBOR is taken; an integral float becomes an
@@ -74,7 +72,7 @@ function readItem(reader: ByteReader, depth: number): Item {
     case Major.Bytes:
       return readString(reader, info, Major.Bytes);
     case Major.Text:
-      return textOf(readString(reader, info, Major.Text), at);
+      return cborTextOf(readString(reader, info, Major.Text), at);
     case Major.Array:
       return readArray(reader, info, depth);
     case Major.Map:
@@ -113,7 +111,6 @@ function readArgument(reader: ByteReader, info: number): number {
 function readString(reader: ByteReader, info: number, major: number): Uint8Array {
   if (info !== OPEN_ENDED) return reader.take(readArgument(reader, info));
   const chunks: Uint8Array[] = [];
-  let length = 0;
   for (;;) {
     const at = reader.offset;
     const initial = reader.u8();
@@ -122,36 +119,10 @@ function readString(reader: ByteReader, info: number, major: number): Uint8Array
       throw new WireError("a chunk of another kind in a CBOR string", at);
     }
     const chunk = reader.take(readArgument(reader, initial & 31));
-    if (major === Major.Text) textOf(chunk, at); // RFC 8949 §3.2.3: each chunk is valid by itself.
+    if (major === Major.Text) cborTextOf(chunk, at); // RFC 8949 §3.2.3: each chunk is valid by itself.
     chunks.push(chunk);
-    length += chunk.length;
   }
-  const whole = length === 0 ? NOTHING : new Uint8Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, at);
-    at += chunk.length;
-  }
-  return whole;
-}
-
-/** Up to here, letter by letter is faster than a decoder. */
-const SHORT_TEXT = 32;
-
-function textOf(bytes: Uint8Array, at: number): string {
-  if (bytes.length <= SHORT_TEXT) {
-    let text = "";
-    let i = 0;
-    for (; i < bytes.length && (bytes[i] as number) < 0x80; i++) {
-      text += String.fromCharCode(bytes[i] as number);
-    }
-    if (i === bytes.length) return text;
-  }
-  try {
-    return decoder.decode(bytes);
-  } catch {
-    throw new WireError("text that is not UTF-8", at);
-  }
+  return concat(chunks);
 }
 
 function readArray(reader: ByteReader, info: number, depth: number): Item[] {

@@ -16,7 +16,7 @@ import { KEY_BYTES, KEY_ID_BYTES, type StreamKey } from "./key.ts";
 /** Bytes of an invitation's secret. */
 export const INVITE_BYTES = 16;
 /** Letters and digits of its text, without hyphens. */
-export const INVITE_SYMBOLS = 28;
+const INVITE_SYMBOLS = 28;
 
 const ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const GROUP = 4;

@@ -9,9 +9,10 @@
  *
  * The server answers with one status byte; behind "unknown key" stand a count and that many ids of
  * the keys that it does hold, and behind "no invitation" one byte that says why not. With purpose
- * "join" the key is that of an invitation (docs/join.md). After "go on", both sides send Noise messages, each behind its length
- * in 2 bytes. All of the client's preface is the prologue of the Noise handshake, so nobody on the
- * way can change it unnoticed. The answer is not authenticated: believe it only for telling people.
+ * "join" the key is that of an invitation (docs/join.md). After "go on", both sides send Noise
+ * messages, each behind its length in 2 bytes. All of the client's preface is the prologue of the
+ * Noise handshake, so nobody on the way can change it unnoticed. The answer is not authenticated:
+ * believe it only for telling people.
  *
  * @module
  */

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { messageOf } from "../../lib/core/errors.ts";
 import { ElfError, readElf } from "./elf.ts";
 import { DENO_VERSION, type Target, TARGETS } from "./targets.ts";
 import { unzip, ZipError } from "./zip.ts";
@@ -100,7 +101,7 @@ async function read(path: string, what: string): Promise<Uint8Array<ArrayBuffer>
     return await Deno.readFile(path);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) throw new NoBase(`${what} is not there`);
-    throw new NoBase(`${what} cannot be read: ${messageOf(error)}`);
+    throw new NoBase(`${what} cannot be read: ${firstLine(error)}`);
   }
 }
 
@@ -117,12 +118,12 @@ async function download(url: string, patience: number): Promise<Uint8Array<Array
     }
     return await response.bytes();
   } catch (error) {
-    throw new NoBase(`${url} cannot be had: ${messageOf(error)}`);
+    throw new NoBase(`${url} cannot be had: ${firstLine(error)}`);
   } finally {
     clearTimeout(timer);
   }
 }
 
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message.split("\n")[0] ?? "" : String(error);
+function firstLine(error: unknown): string {
+  return messageOf(error).split("\n")[0] as string;
 }

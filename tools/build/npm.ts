@@ -13,7 +13,7 @@ export class CannotFetch extends Error {
 }
 
 /** Where the tarball of a runtime is kept, in the folder `store`. */
-export function tarballPath(store: string, { runtime }: TargetFacts): string {
+function tarballPath(store: string, { runtime }: TargetFacts): string {
   return `${store}/${runtime.package.replace(/^@deno\//, "")}-${DENO_VERSION}.tgz`;
 }
 

@@ -11,10 +11,11 @@
  *
  * @module
  */
+import { concat } from "../../lib/wire/bytes.ts";
 import type { Bundle } from "./bundle.ts";
 import { RUN_FLAGS } from "./flags.ts";
 import { sha256 } from "./sums.ts";
-import { concat, tar } from "./tar.ts";
+import { tar } from "./tar.ts";
 import { type Target, TARGETS } from "./targets.ts";
 
 /** What goes into the file. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { concat } from "../../lib/wire/bytes.ts";
 
 const BLOCK = 512;
 
@@ -35,15 +36,4 @@ function header(name: string, size: number): Uint8Array {
   octal(block.reduce((sum, byte) => sum + byte, 0), 6, 148);
   block[154] = 0;
   return block;
-}
-
-/** All of it one after the other. */
-export function concat(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }
