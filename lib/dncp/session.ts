@@ -9,11 +9,17 @@ import { concat, TlvStreamDecoder, type WireError } from "../wire/mod.ts";
 import type { Address, EndpointConfig, NodeId, StreamId } from "./api.ts";
 import type { Core } from "./core.ts";
 import type { Peer } from "./peers.ts";
+import { type DncpTlv, TlvType } from "./tlv.ts";
 
 /** Node States are handed to the transport in pieces of about this many bytes. */
 const PIECE = 16_384;
 /** What a TLV may have beyond the node data that it carries. */
 const TLV_OVERHEAD = 256;
+
+/** A stream whose other side does not say who it is within this time is closed. In ms. */
+const INTRODUCTION_LIMIT = 10_000;
+/** Whose place another process with its id has taken is told so, and closed after this, in ms. */
+const TWIN_LINGER = 1_000;
 
 /** A stream that has opened. */
 export interface OpenedStream {
@@ -39,6 +45,10 @@ export class Session {
   node: NodeId | undefined;
   /** The other side keeps no other node's data (`docs/dncp.md`, mirror). */
   mirror = false;
+  /** Which process it is, by its Hello. */
+  instance: string | undefined;
+  /** When it was told that another process took its place. */
+  twinTold: number | undefined;
   writable = true;
   /** The other side is about to restart: until when its place is kept. `undefined`: it is not. */
   keepUntil: number | undefined;
@@ -130,6 +140,38 @@ export class Session {
     this.#write(now, [...parts, networkState]);
   }
 
+  /** When to close it, because nothing was heard, or as it was replaced. */
+  get silentAt(): number {
+    if (this.twinTold !== undefined) return this.twinTold + TWIN_LINGER;
+    if (!this.peer) return this.openedAt + INTRODUCTION_LIMIT;
+    const { profile, nodes } = this.#core;
+    const interval = nodes.get(this.peer.node)?.keepAliveInterval(this.peer.peerEndpoint) ??
+      profile.keepAlive.interval;
+    return interval === 0 ? Infinity : this.lastHeard + interval * profile.keepAlive.multiplier;
+  }
+
+  /**
+   * Of two streams between the same two endpoints, both sides keep the one that the node with the
+   * lower id dialled; of two in the same direction the newer, because the older may be dead.
+   */
+  isKeptOver(fresh: Session, node: NodeId): boolean {
+    if (this.dialled === fresh.dialled) return false;
+    return this.#core.nodeId < node ? this.dialled : !this.dialled;
+  }
+
+  /** Whether this other process may be another node with the same id, and not this one restarted. */
+  mayBeTwin(instance: string): boolean {
+    return this.instance !== undefined && this.instance !== instance &&
+      this.keepUntil === undefined;
+  }
+
+  /** It has been replaced by that process. */
+  tellTwin(now: number, instance: string): void {
+    this.twinTold = now;
+    this.#write(now, [this.#core.encode.twin(instance)]);
+    this.#core.wakeAt(this.silentAt);
+  }
+
   /** Ask the other side to keep our place while we restart. Behind all else that was sent. */
   pause(now: number, limit: number): void {
     if (this.peer && this.#introduced) this.#write(now, [this.#core.encode.pause(limit)]);
@@ -196,4 +238,10 @@ export class Session {
     this.#core.counters.bytesSent += payload.length;
     this.writable = this.#core.transport.write(this.stream, payload);
   }
+}
+
+/** The instance in the Hello among what came. */
+export function instanceIn(tlvs: readonly DncpTlv[]): string | undefined {
+  for (const { fields } of tlvs) if (fields?.type === TlvType.Hello) return fields.instance;
+  return undefined;
 }

@@ -9,7 +9,7 @@ import type { EndpointId, NodeId, StreamId } from "./api.ts";
 import type { Core } from "./core.ts";
 import { PausedPeers } from "./paused.ts";
 import { newPeer, type Peer } from "./peers.ts";
-import { type OpenedStream, Session } from "./session.ts";
+import { instanceIn, type OpenedStream, Session } from "./session.ts";
 import {
   decodeTlvs,
   type Hello,
@@ -19,8 +19,6 @@ import {
   TlvType,
 } from "./tlv.ts";
 
-/** A stream whose other side does not say who it is within this time is closed. In ms. */
-const INTRODUCTION_LIMIT = 10_000;
 /** Network states go out when this long, in multiples of Imin, nothing has changed … */
 const QUIET = 1;
 /** … or this long at the most. */
@@ -36,6 +34,8 @@ const ANSWER_LIMIT = 1_000;
 export type Ending =
   | { kind: "closed" }
   | { kind: "redundant"; node: NodeId | "self" };
+
+const REPLACED = "replaced by a newer stream";
 
 /** What the sessions tell the machine. */
 export interface StreamEvents {
@@ -95,7 +95,7 @@ export class Streams {
     const session = new Session(this.#core, now, open);
     this.#sessions.set(open.stream, session);
     this.#active.add(session);
-    this.#core.wakeAt(now + INTRODUCTION_LIMIT);
+    this.#core.wakeAt(session.silentAt);
     return true;
   }
 
@@ -113,6 +113,8 @@ export class Streams {
     }
     const { tlvs, warnings } = decodeTlvs(this.#core.profile, whole);
     if (warnings.length > 0) this.#core.counters.malformed++;
+    // It stands behind the Node Endpoint, which asks for it.
+    session.instance ??= instanceIn(tlvs);
     for (const { raw, fields } of tlvs) {
       if (!this.#sessions.has(stream)) return;
       this.#core.counters.streamTlvsReceived++;
@@ -138,6 +140,10 @@ export class Streams {
             session.give.add(fields.nodeId);
             this.#active.add(session);
           }
+          break;
+        case TlvType.Twin:
+          // Of two processes with one id, the one with the lower instance takes another.
+          if (this.#core.instance < fields.instance) this.#core.cloned(now);
           break;
         case TlvType.Pause:
           session.keepUntil = this.#paused.until(now, fields.limit);
@@ -242,7 +248,7 @@ export class Streams {
         earliest,
         session.compareAt,
         session.keepAliveAt,
-        this.#silentAt(session),
+        session.silentAt,
       );
     }
     return earliest;
@@ -256,9 +262,8 @@ export class Streams {
       for (const session of this.#sessions.values()) this.#tellNetworkState(session);
     }
     for (const session of [...this.#sessions.values()]) {
-      if (now >= this.#silentAt(session)) {
-        const silent = Math.round((now - session.lastHeard) / 1000);
-        this.end(now, session, `nothing heard for ${silent} s`);
+      if (now >= session.silentAt) {
+        this.#endSilent(now, session);
         continue;
       }
       if (now >= session.keepAliveAt) {
@@ -283,13 +288,12 @@ export class Streams {
     this.#active.add(session);
   }
 
-  #silentAt(session: Session): number {
-    const { profile, nodes } = this.#core;
-    if (!session.peer) return session.openedAt + INTRODUCTION_LIMIT;
-    const interval = nodes.get(session.peer.node)?.keepAliveInterval(session.peer.peerEndpoint) ??
-      profile.keepAlive.interval;
-    if (interval === 0) return Infinity;
-    return session.lastHeard + interval * profile.keepAlive.multiplier;
+  #endSilent(now: number, session: Session): void {
+    const { twinTold, node, lastHeard } = session;
+    const silent = Math.round((now - lastHeard) / 1000);
+    if (twinTold === undefined || node === undefined) {
+      this.end(now, session, `nothing heard for ${silent} s`);
+    } else this.end(now, session, REPLACED, { kind: "redundant", node });
   }
 
   #identify(now: number, session: Session, { nodeId, endpointId }: NodeEndpoint): void {
@@ -302,7 +306,7 @@ export class Streams {
     let inherited: Peer | undefined;
     if (existing) {
       const other = existing.stream === undefined ? undefined : this.#sessions.get(existing.stream);
-      if (other && other.keepUntil === undefined && this.#keepsOver(other, session, nodeId)) {
+      if (other && other.keepUntil === undefined && other.isKeptOver(session, nodeId)) {
         this.end(now, session, "second stream between the same two nodes", {
           kind: "redundant",
           node: nodeId,
@@ -312,7 +316,10 @@ export class Streams {
       inherited = existing;
       if (other) {
         other.peer = undefined;
-        this.end(now, other, "replaced by a newer stream", { kind: "redundant", node: nodeId });
+        const { instance } = session;
+        // If that is dead, as a process is that has restarted, nobody reads it.
+        if (instance !== undefined && other.mayBeTwin(instance)) other.tellTwin(now, instance);
+        else this.end(now, other, REPLACED, { kind: "redundant", node: nodeId });
       }
     } else if (session.dialled && session.endpoint.mode === "stream" && this.#onLink(nodeId)) {
       this.end(now, session, "already a peer on a link", { kind: "redundant", node: nodeId });
@@ -337,16 +344,6 @@ export class Streams {
       core.peers.add(session.peer, session.dialled ? "stream opened" : "stream taken");
     }
     this.#events.established(now, session);
-  }
-
-  /**
-   * Of two streams between the same two endpoints, both sides keep the one that the node with the
-   * lower id dialled; of two in the same direction the newer, because the older may be dead.
-   */
-  #keepsOver(old: Session, fresh: Session, node: NodeId): boolean {
-    if (old.dialled === fresh.dialled) return false;
-    const lowerDialled = this.#core.nodeId < node ? old.dialled : !old.dialled;
-    return lowerDialled;
   }
 
   #onLink(node: NodeId): boolean {

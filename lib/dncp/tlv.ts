@@ -26,6 +26,8 @@ export const TlvType = {
   Mirror: 34,
   /** Native only: the sender ends for a restart, and asks to keep its place. */
   Pause: 35,
+  /** Native only: another process with the receiver's id has taken the place of this stream. */
+  Twin: 36,
 } as const;
 
 export interface RequestNetworkState {
@@ -81,6 +83,12 @@ export interface Pause {
   readonly limit: number;
 }
 
+export interface Twin {
+  readonly type: typeof TlvType.Twin;
+  /** Of that process, as in its Hello. */
+  readonly instance: string;
+}
+
 /** What a table row decodes to. */
 export type Fields =
   | RequestNetworkState
@@ -91,7 +99,8 @@ export type Fields =
   | Peer
   | KeepAliveInterval
   | Hello
-  | Pause;
+  | Pause
+  | Twin;
 
 /** A TLV of a datagram or of node data. `fields` is absent for types that are opaque to DNCP. */
 export interface DncpTlv {
@@ -205,6 +214,13 @@ const nativeRows = new Map<number, Row>([
     where: "datagram",
     fixed: () => 4,
     read: (r) => ({ type: TlvType.Pause, limit: r.u32() }),
+    subTlvs: true,
+  }],
+  [TlvType.Twin, {
+    name: "twin",
+    where: "datagram",
+    fixed: () => INSTANCE_BYTES,
+    read: (r) => ({ type: TlvType.Twin, instance: toHex(r.take(INSTANCE_BYTES)) }),
     subTlvs: true,
   }],
 ]);
@@ -327,6 +343,11 @@ export class TlvEncoder {
   /** Native only. `limit` in ms. */
   pause(limit: number): Uint8Array {
     return this.#format.encode(TlvType.Pause, u32(limit));
+  }
+
+  /** Native only. `instance`: 8 bytes in hexadecimal. */
+  twin(instance: string): Uint8Array {
+    return this.#format.encode(TlvType.Twin, fromHex(instance));
   }
 
   #cut(hash: Uint8Array): Uint8Array {

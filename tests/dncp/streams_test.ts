@@ -549,3 +549,43 @@ Deno.test("streams: what a slow reader tells itself is not given back to it", ()
   lone.machine.streamWritable(lone.now, 1);
   deepStrictEqual(statesOf(down(lone).get(1)), []);
 });
+
+Deno.test("twins: whose stream is given up for another process of the same id is told of it, and then closed", () => {
+  const lone = peered("a");
+  const introduce = (stream: StreamId, instance: string) => {
+    lone.open(1, stream, `again-${stream}`);
+    lone.stream(stream, lone.encode.nodeEndpoint(A, 1), hello(lone, instance));
+  };
+  introduce(2, "99");
+  strictEqual(lone.machine.peers().length, 1);
+  const log = lone.take();
+  deepStrictEqual(down(lone, log).get(1), [{ type: TlvType.Twin, instance: "99".repeat(8) }]);
+  deepStrictEqual(closes(log), [], "so that it arrives");
+  deepStrictEqual(closes(lone.advance(1_100).take()), [[1, "replaced by a newer stream"]]);
+  strictEqual(lone.machine.peers().length, 1);
+  // Another stream of the same process, and one of which nothing is known, are no twins.
+  introduce(3, "99");
+  deepStrictEqual(closes(lone.take()), [[2, "replaced by a newer stream"]]);
+  lone.open(1, 4, "silent");
+  lone.stream(4, lone.encode.nodeEndpoint(A, 1));
+  deepStrictEqual(closes(lone.take()), [[3, "replaced by a newer stream"]]);
+  // One that restarts has said so.
+  const paused = peered("a");
+  paused.stream(1, paused.encode.pause(5_000));
+  paused.open(1, 2, "again");
+  paused.stream(2, paused.encode.nodeEndpoint(A, 1), hello(paused, "99"));
+  strictEqual(down(paused).get(1), undefined);
+});
+
+Deno.test("twins: the lower instance takes a new id, the higher one and a process itself do not", () => {
+  for (const [instance, yields] of [["ff", true], ["00", false], [undefined, false]] as const) {
+    const lone = peered("a");
+    const { nodeId } = lone.machine;
+    lone.open(1, 9, "b");
+    const own = down(lone).get(9)?.find((fields) => fields.type === TlvType.Hello);
+    const theirs = instance?.repeat(8) ?? own!.instance;
+    lone.stream(1, lone.encode.twin(theirs));
+    strictEqual(lone.machine.nodeId !== nodeId, yields, instance);
+    strictEqual(closes(lone.take()).length > 0, yields);
+  }
+});
