@@ -38,7 +38,10 @@ export interface MailboxHost {
   readonly isRouted: (message: Message) => boolean;
   /** Notices of undelivered messages came or went. */
   readonly noticed: () => void;
-  /** A destination was used for the first time, or again: it may need an address. */
+  /**
+   * A destination is going to be used, or was used for the first time: the machine may not know yet
+   * who that is, and where.
+   */
   readonly wanted: (to: Destination) => void;
 }
 

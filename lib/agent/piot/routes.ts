@@ -200,6 +200,7 @@ export class RouteEngine {
         throw new Error(`${to} is where it came from`);
       }
       const onward: Header = { ...header, origin, original, hops };
+      wanted(destination);
       machine.send(now, destination, { header: onward, body });
       wanted(destination);
       this.#passed.add(passing);

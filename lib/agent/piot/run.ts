@@ -21,6 +21,7 @@ import { type MessageStore, openMessages, type Store } from "../../store/mod.ts"
 import { WireError } from "../../wire/bytes.ts";
 import type { Log } from "../log.ts";
 import type { Problems } from "../problems.ts";
+import { afterInput, Again } from "./again.ts";
 import { Connections, PIOT_PORT } from "./connections.ts";
 import { acquaintanceOf, Directory, type KnownNode, type PiotNetwork } from "./directory.ts";
 import { CommandExecutor } from "./executor.ts";
@@ -99,6 +100,10 @@ export class PiotRun implements MailboxHost, TasksHost {
   readonly #always: ReadonlySet<string>;
   #flushing = false;
   #flushedAt = -Infinity;
+  /** The machine could not store something: it is told of all nodes again, once the disk may have room. */
+  readonly #again = new Again(() => {
+    for (const node of this.directory.nodes()) this.#met(node);
+  });
   #ended = false;
 
   /**
@@ -175,6 +180,7 @@ export class PiotRun implements MailboxHost, TasksHost {
     this.noticed();
     this.input((machine, now) => this.#holdLinks(machine, now));
     scheduler.add(this.machine);
+    scheduler.add(this.#again);
     scheduler.add(this.#routes);
     this.#routes.configure(tables.routes);
     this.directory.start();
@@ -193,6 +199,7 @@ export class PiotRun implements MailboxHost, TasksHost {
     for (const { transport } of this.#networks) transport.messages!.taker = undefined;
     await Promise.all([this.#routes.stop(), this.#executor.stop()]);
     scheduler.remove(this.machine);
+    scheduler.remove(this.#again);
     scheduler.remove(this.#routes);
     this.machine.stop(clock.now());
     this.machine.flush(clock.now());
@@ -241,15 +248,19 @@ export class PiotRun implements MailboxHost, TasksHost {
     problems.note(UNDELIVERED, line, { lasts: true });
   };
 
-  /** Something was sent there: make sure that its link can be dialled. */
+  /**
+   * Something is sent there: what waits for its name is for this node, and its link can be dialled.
+   * The machine was told when the node appeared; but what it hears in a turn that cannot be stored, it
+   * forgets.
+   */
   readonly wanted = (to: Destination): void => {
     if (!("peer" in to)) return;
     const node = this.directory.node(to.peer);
     const link = this.machine.find(to);
-    if (!node || !link || link.state === "up") return;
-    if (node.addresses.length === 0) this.directory.call(node.id, true);
+    if (!node || link?.state === "up") return;
+    if (link && node.addresses.length === 0) this.directory.call(node.id, true);
     const acquaintance = acquaintanceOf(node, this.#heldAddresses(node.id));
-    if (link.addresses.join() === acquaintance.addresses.join()) return;
+    if (link?.addresses.join() === acquaintance.addresses.join()) return;
     this.machine.learn(this.#around.scheduler.now(), acquaintance);
   };
 
@@ -386,6 +397,7 @@ export class PiotRun implements MailboxHost, TasksHost {
     if (event.kind === "message") this.#routes.arrived(event.message);
     if (event.kind === "dropped" || event.kind === "refused") this.noticed();
     if (event.kind === "attemptFailed") this.#attemptFailed(event);
+    if (event.kind === "problem") this.#again.after(this.#around.clock.now());
     if (event.kind !== "sessionUp") return;
     const { peer, link } = event.link;
     if (peer !== undefined) queueMicrotask(() => this.#settled(peer, link));
@@ -427,18 +439,4 @@ export class PiotRun implements MailboxHost, TasksHost {
     const { name, addresses } = view;
     this.input((machine, now) => machine.learn(now, { peer, name, addresses, dial: "needed" }));
   }
-}
-
-const { port1, port2 } = new MessageChannel();
-const afterwards: (() => void)[] = [];
-
-/** Calls back in the next turn of the event loop: sooner than a timer could. */
-function afterInput(callback: () => void): void {
-  afterwards.push(callback);
-  if (afterwards.length > 1) return;
-  port1.onmessage = () => {
-    port1.onmessage = null;
-    for (const one of afterwards.splice(0)) one();
-  };
-  port2.postMessage(null);
 }

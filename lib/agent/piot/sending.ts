@@ -104,7 +104,11 @@ export class Sending {
           const destination = batch.destinations.get(request.to);
           // One that is not known yet may not be there at all: whoever asked is told by its turn.
           if (!destination) break;
-          if (destination !== to) hasRoom = this.#roomFor(to = destination);
+          if (destination !== to) {
+            // Before it: what waits for its name so far must not end up behind it.
+            wanted(destination);
+            hasRoom = this.#roomFor(to = destination);
+          }
           // The first has waited for room, or as long as one may.
           if (!hasRoom(request) && i > from) break;
           try {
