@@ -18,8 +18,9 @@ export const LEAK = 8 * 1024 * 1024;
 const BURST = 16 * 1024 * 1024;
 const BURST_PER_BYTE = 1_024;
 const SAMPLE = 61;
-/** Attempts at a shorter story. */
+/** Attempts at a shorter story, and how long they may take, in ms. */
 const SHORTENINGS = 400;
+const SHORTENING = 10_000;
 
 /** How to run a target. */
 export interface RunOptions {
@@ -275,10 +276,11 @@ async function shorten(target: Target, seed: number, steps: readonly Step[]): Pr
   };
   let best = [...steps];
   let tries = 0;
+  const end = performance.now() + SHORTENING;
   // What needs more than the seed to happen again cannot be shortened.
   if (!await fails(best)) return best;
   for (let size = best.length >> 1; size >= 1; size >>= 1) {
-    for (let at = 0; at < best.length && tries < SHORTENINGS;) {
+    for (let at = 0; at < best.length && tries < SHORTENINGS && performance.now() < end;) {
       tries++;
       const some = [...best.slice(0, at), ...best.slice(at + size)];
       if (await fails(some)) best = some;

@@ -11,6 +11,8 @@ import { Tally, type Target } from "./target.ts";
 
 /** One input that does not end within this is stopped, in ms. The engine itself notices slower ones. */
 const STUCK = 20_000;
+/** A thread that has not begun within this never does, in ms: it loads its modules first. */
+const UNBORN = 120_000;
 /** Inputs of one job; a target with more is cut up, so that all threads have work to the end. */
 const JOB = 100_000;
 /** Fewer tell nothing. */
@@ -149,14 +151,15 @@ class Thread {
       event.preventDefault();
       reject(new Failure(job.name, `its thread ended: ${event.message}`));
     };
-    let seen = Atomics.load(this.#place, 0);
+    const first = Atomics.load(this.#place, 0);
+    let seen = first;
     let since = performance.now();
     const eye = setInterval(() => {
       const count = Atomics.load(this.#place, 0);
       if (count !== seen) {
         seen = count;
         since = performance.now();
-      } else if (performance.now() - since > this.#stuckMs) {
+      } else if (performance.now() - since > (seen === first ? UNBORN : this.#stuckMs)) {
         this.#worker.terminate();
         void this.#stuck(job.name).then(reject);
       }

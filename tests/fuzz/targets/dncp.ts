@@ -18,12 +18,17 @@ import { decoder, machine, type Tally, type Target, type Types } from "../target
 /** More than any fixed part of a TLV. */
 const ROOM = new Uint8Array(100);
 
-/** The types that a profile's table reads, and those of them that can be too short. */
-function typesOf(profile: Profile): Types {
+/** The types that a profile's table reads. */
+function knownTypes(profile: Profile): number[] {
   const all = Array.from({ length: Math.min(profile.tlv.maxType, 1_023) + 1 }, (_, type) => type);
-  const taken = all.filter((type) =>
+  return all.filter((type) =>
     decodeTlvs(profile, profile.tlv.encode(type, ROOM)).tlvs[0]?.fields !== undefined
   );
+}
+
+/** Those, and which of them can be too short. */
+function typesOf(profile: Profile): Types {
+  const taken = knownTypes(profile);
   const refused = taken.filter((type) =>
     decodeTlvs(profile, profile.tlv.encode(type)).warnings.includes("short-fixed-fields")
   );
@@ -42,6 +47,7 @@ function sortTlvs(profile: Profile, tally: Tally, input: Uint8Array): void {
 
 const decoders = [hncpProfile, nativeProfile].map((profile) => {
   const isClean = ({ error, warnings }: Decoded) => error === null && warnings.length === 0;
+  const types = knownTypes(profile);
   return decoder<Decoded>({
     name: `dncp/dncp-${profile.name}`,
     covers: ["lib/dncp/tlv.ts decodeTlvs"],
@@ -49,6 +55,15 @@ const decoders = [hncpProfile, nativeProfile].map((profile) => {
     decode: (input) => decodeTlvs(profile, input),
     refused: (result) => !isClean(result),
     check: (input) => checkDecoded(profile, input),
+    // Now and then one TLV is of another type.
+    mend(input, random) {
+      const { tlvs } = profile.tlv.decode(input);
+      if (tlvs.length === 0 || random.chance(0.7)) return input;
+      const { length, value, encoded } = random.pick(tlvs);
+      const other = profile.tlv.encode(random.pick(types), value.slice(0, length));
+      input.set(other.subarray(0, encoded.length), encoded.byteOffset - input.byteOffset);
+      return input;
+    },
     sort: (tally, input) => sortTlvs(profile, tally, input),
     types: typesOf(profile),
   });
