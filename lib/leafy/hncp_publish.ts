@@ -120,7 +120,7 @@ function reasonOf(status: number): string {
     case AckStatus.TooManyGuests:
       return "it has as many guests as it allows; ask another node";
     case AckStatus.NotAllowed:
-      return "a key or value is not allowed, or the network's key is another one";
+      return "a key or value is not allowed or the node's own, or the network's key is another one";
     default:
       return `for a reason with the number ${status}`;
   }

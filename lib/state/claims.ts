@@ -1,11 +1,12 @@
 /**
  * Several holders may claim one key. The claim written last is the one that shows; when it goes, the
- * one beneath shows again.
+ * one beneath shows again. But a guest's never hides another value of anybody who is no guest.
  *
  * @module
  */
+import { StateRefusal } from "./budget.ts";
 import type { StateCodec } from "./codec.ts";
-import { type Entry, entryEqual, jsonEqual, type Value } from "./entry.ts";
+import { type Entry, entryEqual, jsonEqual, quote, type Value } from "./entry.ts";
 import type { Changes, Holder } from "./holders.ts";
 
 /**
@@ -40,6 +41,25 @@ export class Claims {
   entryFor(key: string, value: Value, at: number): Entry {
     const visible = this.top(key)?.entry;
     return visible !== undefined && jsonEqual(visible.value, value) ? visible : { key, value, at };
+  }
+
+  /**
+   * Whether a guest may hold these entries. The same value twice is no conflict: an entry that several
+   * supply shows until the last of them is gone (`spec/dncp.md` §16.4, rule 7).
+   * @throws {StateRefusal} where one would hide what somebody other than a guest holds.
+   */
+  checkGuest(entries: Changes): void {
+    for (const [key, entry] of entries) {
+      for (const { source, entries: held } of this.#stacks.get(key) ?? []) {
+        if (source === "guest" || entry === undefined) continue;
+        if (jsonEqual((held.get(key) as Entry).value, entry.value)) continue;
+        throw new StateRefusal(
+          `${quote(key)} is set on this node itself, and a guest cannot change that; ` +
+            "take another key, or another node",
+          "not-allowed",
+        );
+      }
+    }
   }
 
   /** How many bytes the sum of sizes would grow by; negative where it would shrink. */

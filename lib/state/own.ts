@@ -213,7 +213,9 @@ export class OwnDictionary implements Machine {
   }
 
   /**
-   * All that a guest publishes through this node, in place of what it published before.
+   * All that a guest publishes through this node, in place of what it published before. Never in place
+   * of what somebody else holds here: a guest that would change what shows under a key of the node's
+   * own users is refused. They may write over the guest's at any time.
    * @throws {AgentError} exit 2 for values that cannot be, {@linkcode StateRefusal} for the rest.
    */
   putGuest(now: number, wall: number, guestId: string, writes: Writes, ttlMs: number): void {
@@ -228,6 +230,7 @@ export class OwnDictionary implements Machine {
     }
     const holder = known ?? newHolder("guest");
     const entries = this.#prepare(wall, writes, () => false);
+    this.#claims.checkGuest(entries);
     checkGuestSize(this.#options.maxGuestBytes, this.#options.codec, entries.values());
     const changes = replacing(holder, entries);
     this.#checkRoom(holder, changes);

@@ -170,6 +170,23 @@ Deno.test("publish: what cannot be is refused with a reason, and nothing changes
   strictEqual(put(publish({ a: 1 }, { sequence: 1 }), 1).status, AckStatus.Published, "as it was");
 });
 
+Deno.test("publish: what is set on the node itself stays, and the guest is told", () => {
+  const { put, shown, own } = node();
+  own.set(0, WALL, [["door", "shut"]]);
+  put(publish({ light: 1 }, { sequence: 1 }));
+  const ack = put(publish({ door: "open", light: 2 }, { sequence: 2 }), 10);
+  deepStrictEqual([ack.status, ack.grantedMs, ack.until], [AckStatus.NotAllowed, 0, 0]);
+  match(ack.message, /^"door" is set on this node itself, and a guest cannot change that; take/);
+  deepStrictEqual(shown(), { door: "shut", light: 1 });
+  strictEqual(put(publish({ light: 1 }, { sequence: 1 }), 20).status, AckStatus.Published);
+  // From the moment when nobody there holds it, it is free.
+  own.unset(["door"]);
+  strictEqual(put(publish({ door: "open" }, { sequence: 2 }), 30).status, AckStatus.Published);
+  deepStrictEqual(shown(), { door: "open" });
+  own.set(40, WALL + 40, [["door", "shut"]]);
+  deepStrictEqual(shown(), { door: "shut" }, "who is at home may always");
+});
+
 Deno.test("publish: no room in the node's own state, too many guests, or no guests at all", () => {
   const full = node({}, { limit: 1_000, agentReserve: 0 });
   full.own.set(0, WALL, [["a", "x".repeat(900)]]);

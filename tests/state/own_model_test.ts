@@ -68,6 +68,11 @@ class Twin {
       next = [...next, { holder: holderOf(key), key, value, at: same ? shown.at : wall }];
     }
     if (holderOf("").startsWith("guest")) {
+      for (const { holder, key, value } of this.claims) {
+        const wanted = last.get(key);
+        if (holder.startsWith("guest") || wanted === undefined || wanted === null) continue;
+        if (encodeCbor(wanted).toHex() !== encodeCbor(value).toHex()) return "not-allowed";
+      }
       const size = next.filter(({ holder }) => holder === holderOf(""))
         .reduce((sum, claim) => sum + bytesOf(claim), 0);
       if (size > LIMITS.maxGuestBytes) return "too-large";
@@ -350,7 +355,13 @@ Deno.test("own: does what its twin does, under any sequence of operations", () =
   for (
     const name of [
       ...["set done", "set too-large", "set not-allowed", "openLease too-many", "putGuest done"],
-      ...["putGuest too-many", "putGuest too-large", "updateLease done", "updateLease gone"],
+      ...[
+        "putGuest too-many",
+        "putGuest too-large",
+        "putGuest not-allowed",
+        "updateLease done",
+        "updateLease gone",
+      ],
       ...["refreshGuest true", "refreshGuest false", "agent done", "agent too-large"],
     ]
   ) ok((outcomes.get(name) ?? 0) > 0, `${name} was never seen`);

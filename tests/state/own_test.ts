@@ -195,9 +195,9 @@ Deno.test("own: nothing that shows changes when one process hands over to the ne
   before.own.set(0, WALL, writes({ kept: 1, covered: 1, covering: 1 }));
   before.own.setFor(0, WALL + 1, writes({ brief: 1, covered: 2, covering: 0 }), 60_000);
   before.own.set(0, WALL + 2, writes({ covering: 2 }));
+  before.own.putGuest(0, WALL + 3, "g", writes({ guest: 1, both: 1 }), 9_000);
   before.own.openLease(0, WALL + 3, writes({ leased: 1, both: 0 }));
   before.own.openLease(0, WALL + 4, writes({ short: 1 }), 2_000);
-  before.own.putGuest(0, WALL + 5, "g", writes({ guest: 1, both: 1 }), 9_000);
   before.own.putGuest(0, WALL + 5, "silent", [], 9_000);
   before.own.setAgent(WALL, writes({ "agent/name": "pi" }));
   const held = JSON.parse(JSON.stringify(before.own.handOver(500)));
@@ -219,7 +219,7 @@ Deno.test("own: nothing that shows changes when one process hands over to the ne
   const lease = own.openLease(7_500, WALL + 9, writes({ leased: 1, both: 0 }));
   deepStrictEqual(Object.keys(shown()), Object.keys(before.shown()));
   strictEqual(shown()["leased"]?.[1], 3);
-  strictEqual(seen.published, published + 1, "a lease that covers a guest is a change");
+  strictEqual(seen.published, published, "as before");
   own.releaseLease(lease);
   ok(!("leased" in shown()));
   strictEqual(shown()["both"]?.[0], 1);
@@ -322,11 +322,11 @@ Deno.test("own: the claim written last shows; when it goes, the one beneath show
   const { own, shown } = made();
   own.set(0, WALL, writes({ a: "set" }));
   const lease = own.openLease(1, WALL + 1, writes({ a: "lease" }));
-  own.putGuest(2, WALL + 2, "g", writes({ a: "guest" }), 100);
-  deepStrictEqual(shown(), { a: ["guest", 2] });
+  own.setFor(2, WALL + 2, writes({ a: "timed" }), 100);
+  deepStrictEqual(shown(), { a: ["timed", 2] });
   strictEqual(own.get("a")?.until, 102);
   own.releaseLease(lease);
-  deepStrictEqual(shown(), { a: ["guest", 2] }, "from the middle");
+  deepStrictEqual(shown(), { a: ["timed", 2] }, "from the middle");
   own.wake(102);
   deepStrictEqual(shown(), { a: ["set", 0] });
   own.openLease(200, WALL + 200, writes({ a: "lease" }));
@@ -366,6 +366,61 @@ Deno.test("own: a guest is replaced whole, refreshed, and dropped", () => {
   deepStrictEqual(shown(), {});
   strictEqual(own.guestUntil("g"), undefined);
   strictEqual(stored.size, 0);
+});
+
+Deno.test("own: no guest takes the place of what the node's own users and networks hold", () => {
+  const { own, shown, seen } = made();
+  own.set(0, WALL, writes({ set: 1 }));
+  own.setFor(0, WALL, writes({ brief: 1 }), 1_000);
+  const lease = own.openLease(0, WALL, writes({ leased: 1, set: 2 }));
+  own.share("old", [{ key: "pi/door", value: "shut", at: WALL }]);
+  own.putGuest(0, WALL, "g", writes({ mine: 1 }), 500);
+  const before = shown();
+  const { published } = seen;
+  for (const key of ["set", "brief", "leased", "pi/door"]) {
+    const refused = refusal(() =>
+      own.putGuest(9, WALL + 9, "g", writes({ mine: 2, [key]: 9 }), 99)
+    );
+    strictEqual((refused as StateRefusal).reason, "not-allowed");
+    strictEqual(
+      refused.message,
+      `"${key}" is set on this node itself, and a guest cannot change that; ` +
+        "take another key, or another node",
+    );
+    strictEqual(
+      refusal(() => own.putGuest(9, WALL + 9, "h", writes({ [key]: 9 }), 99)).exitCode,
+      4,
+    );
+  }
+  // What lies beneath counts too: it would be hidden as soon as the lease is released.
+  refusal(() => own.putGuest(9, WALL + 9, "g", writes({ set: 2 }), 99));
+  deepStrictEqual(shown(), before, "nothing has changed");
+  deepStrictEqual([seen.published, own.guestUntil("g"), own.counts.guests], [published, 500, 1]);
+  // What is free again may be had.
+  own.releaseLease(lease);
+  own.putGuest(10, WALL + 10, "g", writes({ leased: 9, set: 1 }), 500);
+  deepStrictEqual(shown()["leased"], [9, 10]);
+});
+
+Deno.test("own: what a guest holds, others of this node may write over, and have removed", () => {
+  const { own, shown } = made();
+  own.putGuest(0, WALL, "g", writes({ a: "guest", b: "same" }), 100);
+  own.set(1, WALL + 1, writes({ a: "set" }));
+  own.openLease(1, WALL + 1, writes({ b: "same" }));
+  deepStrictEqual(shown(), { a: ["set", 1], b: ["same", 0] });
+  ok(own.refreshGuest(2, "g", 200), "it is still there, beneath");
+  deepStrictEqual(shown(), { a: ["set", 1], b: ["same", 0] });
+  refusal(() => own.putGuest(3, WALL + 3, "g", writes({ a: "guest again" }), 100));
+  own.putGuest(3, WALL + 3, "g", writes({ a: "set", b: "same" }), 100);
+  deepStrictEqual(shown(), { a: ["set", 1], b: ["same", 0] }, "the same value is no conflict");
+  own.set(4, WALL + 4, writes({ a: "set anew" }));
+  deepStrictEqual(shown()["a"], ["set anew", 4]);
+  own.unset(["a"]);
+  deepStrictEqual(shown()["a"], ["set", 1], "of the guest, for the rest of its time");
+  own.putGuest(5, WALL + 5, "h", writes({ a: "another" }), 50);
+  deepStrictEqual(shown()["a"], ["another", 5], "among guests the last one shows");
+  own.wake(103);
+  deepStrictEqual(shown(), { b: ["same", 0] });
 });
 
 Deno.test("own: neither sources nor ends are published", () => {

@@ -90,7 +90,7 @@ export const leafyManual: Manuals = {
   publish: {
     exits: [
       [3, "No node answered in time, or there is no key to ask one with."],
-      [4, "Refused: another key, no room, or the node takes no guests."],
+      [4, "Refused: another network key, no room, or the node has set one of the keys itself."],
     ],
     examples: [
       { line: "agent --leafy publish load=0.5 --ttl 11m", about: "hand it over, and end" },
