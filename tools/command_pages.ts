@@ -1,13 +1,14 @@
 /**
  * The pages of the commands, `docs/commands/`, made from the command table and the manual as help
- * texts are: `deno run -A tools/command_pages.ts` writes them anew, and tests/tools/pages_test.ts
+ * texts are: `deno run -A tools/command_pages.ts` writes them anew, and tests/cli/manual_test.ts
  * fails where they are not what it would write.
  *
  * @module
  */
 import type { Flag } from "../lib/cli/args.ts";
-import { COMMON_EXITS, jsonLines, manualOf } from "../lib/cli/manual.ts";
-import { type Command, commands, globalFlags } from "../lib/cli/table.ts";
+import type { Command } from "../lib/cli/call.ts";
+import { COMMON_EXITS, jsonLines, manualOf, sentence, typed } from "../lib/cli/manual.ts";
+import { commands, globalFlags } from "../lib/cli/table.ts";
 
 const ROOT = new URL("../", import.meta.url);
 const FOLDER = new URL("docs/commands/", ROOT);
@@ -75,7 +76,7 @@ function pageOf(command: Command): string {
   return [
     `# agent ${typed(command)}`,
     "",
-    plain(`${summary[0]?.toUpperCase()}${summary.slice(1)}.`),
+    plain(sentence(summary)),
     "",
     "```text",
     `agent ${typed(command)} ${usage}`.trimEnd(),
@@ -111,10 +112,6 @@ function section(title: string, lines: readonly string[]): string[] {
 function flagItem({ name, short, value, help }: Flag): string {
   const both = `${short ? `-${short}, ` : ""}--${name}${value ? ` ${value}` : ""}`;
   return `- \`${both}\`: ${plain(help)}`;
-}
-
-function typed({ name, leafy }: Command): string {
-  return leafy ? `--leafy ${name}` : name;
 }
 
 function fileOf({ name }: Command): string {

@@ -22,7 +22,7 @@ export interface Flag {
   readonly help: string;
 }
 
-/** `true`: given without a value. A number of times for flags like `-vv`. */
+/** `true`: given without a value; `-vv` gives two of them. */
 export type FlagValue = true | string;
 
 /** What was on the command line. */

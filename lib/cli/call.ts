@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { FlagValue } from "./args.ts";
+import type { Flag, FlagValue } from "./args.ts";
 import type { Output } from "./output/output.ts";
 
 /** Flags that stand before or after every command. */
@@ -24,11 +24,37 @@ export interface Call {
   readonly flags: ReadonlyMap<string, readonly FlagValue[]>;
   readonly globals: Globals;
   readonly out: Output;
+  /** For commands that are about commands. */
+  readonly table: CommandTable;
 }
 
 /** A module in `commands/`. Answers the exit code. */
 export interface CommandModule {
   run(call: Call): number | Promise<number>;
+}
+
+/** One command. */
+export interface Command {
+  /** As it is typed; two words where commands are grouped. */
+  readonly name: string;
+  /** Only together with `--leafy`. */
+  readonly leafy?: true;
+  /** What follows the name in the usage line. */
+  readonly usage: string;
+  /** One line, for the list of commands. */
+  readonly summary: string;
+  /** Lines of `agent help NAME`, after usage and summary. */
+  readonly details: readonly string[];
+  readonly flags: readonly Flag[];
+  /** How many arguments there must and may be, and what they are called. */
+  readonly arguments: { readonly least: number; readonly most: number; readonly name: string };
+  load(): Promise<CommandModule>;
+}
+
+/** All commands, in the order in which `agent help` lists them, and the flags of every command. */
+export interface CommandTable {
+  readonly commands: readonly Command[];
+  readonly globalFlags: readonly Flag[];
 }
 
 /** Whether a flag was given. */

@@ -19,7 +19,7 @@ export interface Answer {
 
 /** A whole answer is waited for this long, in ms. */
 const PATIENCE = 10_000;
-/** No answer of the local API is larger; 16 000 nodes of 64 KiB are the network's own limit. */
+/** Status and headers of an answer end within so many bytes. */
 const MAX_HEAD = 65_536;
 
 const encoder = new TextEncoder();

@@ -4,12 +4,15 @@
  * @module
  */
 import type { Flag } from "./args.ts";
+import type { Command } from "./call.ts";
 import { bashScript } from "./completion_bash.ts";
 import { fishScript } from "./completion_fish.ts";
 import { type Model, modelOf } from "./completion_model.ts";
 import { zshScript } from "./completion_zsh.ts";
-import type { Command } from "./table.ts";
-import type { Shell } from "./table/install.ts";
+
+/** Shells that a completion can be had for. */
+export const SHELLS = ["bash", "zsh", "fish"] as const;
+export type Shell = typeof SHELLS[number];
 
 const writers: Readonly<Record<Shell, (model: Model) => string>> = {
   bash: bashScript,

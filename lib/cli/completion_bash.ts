@@ -4,9 +4,11 @@
  * @module
  */
 import { type FlagModel, KEY_COLUMNS, kindWord, type Model, quoted } from "./completion_model.ts";
+import { KEYS_FUNCTION, takeRows, wordCases } from "./completion_sh.ts";
 
 /** The script; sourced, it completes `agent`. */
-export function bashScript({ commands, groups, flags }: Model): string {
+export function bashScript(model: Model): string {
+  const { commands, groups, flags } = model;
   const plain = commands.filter(({ leafy }) => !leafy).map(({ name }) => name);
   const first = (names: readonly string[]) =>
     [
@@ -15,16 +17,12 @@ export function bashScript({ commands, groups, flags }: Model): string {
   const second = (group: string) =>
     commands.flatMap(({ name }) => name.startsWith(`${group} `) ? [name.split(" ")[1]] : [])
       .join(" ");
-  const takes = [
-    ...valueCases("*", flags),
-    ...commands.flatMap(({ name, flags }) => valueCases(name, flags)),
-  ];
   return `# bash completion for agent; made by: agent completion bash
 
 # What follows a flag, of a command or of all: prints a kind, or nothing.
 _agent_takes() {
   case "$1:$2" in
-${takes.map(([pattern, kind]) => `    ${pattern}) echo ${quoted(kind)} ;;`).join("\n")}
+${takeRows(model).map(([pattern, kind]) => `    ${pattern}) echo ${quoted(kind)} ;;`).join("\n")}
   esac
 }
 
@@ -50,9 +48,7 @@ ${
   esac
 }
 
-_agent_keys() {
-  command agent get 2>/dev/null | awk -F '  +' "$1"
-}
+${KEYS_FUNCTION}
 
 # Fills COMPREPLY with what of a kind begins so.
 _agent_complete() {
@@ -91,20 +87,7 @@ _agent() {
   # A group may be a command too, such as links: its flags may stand there.
   local cmd='' group='' leafy='' waits='' ended=''
   for word in "\${words[@]}"; do
-    if [[ -n $waits ]]; then waits=''; continue; fi
-    case "$word" in
-      --) ended=1 ;;
-      --leafy) leafy=1 ;;
-      --*=*) ;;
-      -*) waits=$(_agent_takes "\${cmd:-$group}" "$word") ;;
-      *)
-        [[ -z $cmd ]] || continue
-        case "\${group:+$group }$word" in
-          ${groups.map(quoted).join(" | ")}) group=$word ;;
-          ${commands.map(({ name }) => quoted(name)).join(" | ")}) cmd="\${group:+$group }$word" ;;
-        esac
-        ;;
-    esac
+${wordCases(model)}
   done
 
   COMPREPLY=()
@@ -149,12 +132,4 @@ function spelled(flags: readonly FlagModel[]): string {
     short === undefined ? [`--${name}`] : [`--${name}`, `-${short}`]
   )
     .join(" ");
-}
-
-function valueCases(command: string, flags: readonly FlagModel[]): [string, string][] {
-  return flags.flatMap(({ name, value }): [string, string][] =>
-    value === undefined
-      ? []
-      : [[`${command === "*" ? "*" : quoted(command)}:--${name}`, kindWord(value)]]
-  );
 }

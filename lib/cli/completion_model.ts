@@ -5,7 +5,7 @@
  * @module
  */
 import type { Flag } from "./args.ts";
-import type { Command } from "./table.ts";
+import type { Command } from "./call.ts";
 
 /** What can stand in a place. */
 export type Kind =
@@ -85,7 +85,7 @@ function kindOf(placeholder: string): Kind {
     : { kind: "nothing" };
 }
 
-export function firstWord(name: string): string {
+function firstWord(name: string): string {
   return name.split(" ")[0] as string;
 }
 

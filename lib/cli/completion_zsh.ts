@@ -11,22 +11,24 @@ import {
   type Model,
   quoted,
 } from "./completion_model.ts";
+import { KEYS_FUNCTION, takeRows, wordCases } from "./completion_sh.ts";
 
 /** The script: sourced after `compinit`, or as the file `_agent` in a folder of `$fpath`. */
-export function zshScript({ commands, groups, flags }: Model): string {
+export function zshScript(model: Model): string {
+  const { commands, groups, flags } = model;
   const single = commands.filter(({ name, leafy }) => !leafy && !name.includes(" "));
   const within = (group: string) => commands.filter(({ name }) => name.startsWith(`${group} `));
-  const takes = [
-    ...valueCases("*", flags),
-    ...commands.flatMap(({ name, flags }) => valueCases(name, flags)),
-  ];
   return `#compdef agent
 # zsh completion for agent; made by: agent completion zsh
 
 # What follows a flag, of a command or of all: a kind, or nothing.
 _agent_takes() {
   case "$1:$2" in
-${takes.map(([pattern, kind]) => `    ${pattern}) print -r -- ${quoted(kind)} ;;`).join("\n")}
+${
+    takeRows(model).map(([pattern, kind]) => `    ${pattern}) print -r -- ${quoted(kind)} ;;`).join(
+      "\n",
+    )
+  }
   esac
 }
 
@@ -45,28 +47,13 @@ _agent_complete() {
   esac
 }
 
-_agent_keys() {
-  command agent get 2>/dev/null | awk -F '  +' "$1"
-}
+${KEYS_FUNCTION}
 
 _agent() {
   local cmd='' group='' leafy='' waits='' ended='' word cur=\${words[CURRENT]}
   local -a rows
   for word in "\${(@)words[2,CURRENT-1]}"; do
-    if [[ -n $waits ]]; then waits=''; continue; fi
-    case "$word" in
-      --) ended=1 ;;
-      --leafy) leafy=1 ;;
-      --*=*) ;;
-      -*) waits=$(_agent_takes "\${cmd:-$group}" "$word") ;;
-      *)
-        [[ -z $cmd ]] || continue
-        case "\${group:+$group }$word" in
-          ${groups.map(quoted).join(" | ")}) group=$word ;;
-          ${commands.map(({ name }) => quoted(name)).join(" | ")}) cmd="\${group:+$group }$word" ;;
-        esac
-        ;;
-    esac
+${wordCases(model)}
   done
 
   if [[ -n $waits ]]; then
@@ -137,12 +124,4 @@ function flagRows(flags: readonly FlagModel[]): string {
 /** Rows of `_describe`: a colon stands between the word and what it means. */
 function rowsOf(rows: readonly (readonly [string, string])[]): string {
   return rows.map(([word, help]) => quoted(`${word.replaceAll(":", "\\:")}:${help}`)).join(" ");
-}
-
-function valueCases(command: string, flags: readonly FlagModel[]): [string, string][] {
-  return flags.flatMap(({ name, value }): [string, string][] =>
-    value === undefined
-      ? []
-      : [[`${command === "*" ? "*" : quoted(command)}:--${name}`, kindWord(value)]]
-  );
 }

@@ -3,14 +3,14 @@
  *
  * @module
  */
-import { type Command, commands, globalFlags } from "./table.ts";
 import type { Flag } from "./args.ts";
-import { jsonLines, type Manual, manualOf } from "./manual.ts";
+import type { Command, CommandTable } from "./call.ts";
+import { jsonLines, type Manual, manualOf, sentence, typed } from "./manual.ts";
 
 const WIDTH = 100;
 
 /** `agent help`. */
-export function overview(): string {
+export function overview({ commands, globalFlags }: CommandTable): string {
   const rows = commands.map((command) => [typed(command), command.summary] as const);
   return [
     "agent: your Pis share state, find each other, and need no server.",
@@ -61,14 +61,6 @@ function aboutManual({ exits, examples, json }: Manual): string[] {
     examples.length === 1 ? "Example:" : "Examples:",
     ...examples.flatMap(({ line, about }) => [`  # ${about}`, `  ${line}`]),
   ];
-}
-
-function typed({ name, leafy }: Command): string {
-  return leafy ? `--leafy ${name}` : name;
-}
-
-function sentence(text: string): string {
-  return `${text[0]?.toUpperCase()}${text.slice(1)}.`;
 }
 
 function flagRow({ name, short, value, help }: Flag): readonly [string, string] {

@@ -5,8 +5,8 @@
  */
 import { VERSION } from "../agent/version.ts";
 import type { Flag } from "./args.ts";
-import { COMMON_EXITS, jsonLines, manualOf } from "./manual.ts";
-import type { Command } from "./table.ts";
+import type { Command } from "./call.ts";
+import { COMMON_EXITS, jsonLines, manualOf, sentence, typed } from "./manual.ts";
 
 /** When the page was last read through as a whole; `man` shows it at the foot, mandoc insists on it. */
 const DATE = "2026-11-21";
@@ -41,7 +41,7 @@ export function manPage(commands: readonly Command[], globalFlags: readonly Flag
     ".B agent",
     "[\\fIFLAGS\\fR] \\fICOMMAND\\fR [\\fIARGUMENTS\\fR]",
     ".SH DESCRIPTION",
-    paragraph(
+    line(
       "The agent runs on each Pi. They find each other, share state, and see within milliseconds what" +
         " changes anywhere. There is no server, no cloud and no broker; one shared key makes a network" +
         " private. Every Pi publishes its own small dictionary, and reads everybody's.",
@@ -64,14 +64,15 @@ export function manPage(commands: readonly Command[], globalFlags: readonly Flag
   ].join("\n");
 }
 
-function commandEntry({ name, leafy, usage, summary, details, flags }: Command): string[] {
+function commandEntry(command: Command): string[] {
+  const { name, usage, summary, details, flags } = command;
   return [
-    `.SS "${roff(leafy ? `--leafy ${name}` : name)}"`,
-    `.B agent ${roff(leafy ? `--leafy ${name}` : name)}`,
+    `.SS "${roff(typed(command))}"`,
+    `.B agent ${roff(typed(command))}`,
     ...(usage === "" ? [] : [line(usage)]),
     ".PP",
-    paragraph(`${summary[0]?.toUpperCase()}${summary.slice(1)}.`),
-    ...details.flatMap((text) => [".PP", paragraph(text)]),
+    line(sentence(summary)),
+    ...details.flatMap((text) => [".PP", line(text)]),
     ...flags.flatMap(flagEntry),
     ...manualEntry(name),
   ];
@@ -86,7 +87,7 @@ function manualEntry(name: string): string[] {
       ".PP",
       json.each === "line" ? "With \\fB\\-\\-json\\fR, a line each:" : "With \\fB\\-\\-json\\fR:",
       ...literal(jsonLines(json.example, 72)),
-      ...(json.note === undefined ? [] : [".PP", paragraph(json.note)]),
+      ...(json.note === undefined ? [] : [".PP", line(json.note)]),
     ]),
     ".PP",
     examples.length === 1 ? "Example:" : "Examples:",
@@ -102,15 +103,11 @@ function literal(lines: readonly string[]): string[] {
 function flagEntry({ name, short, value, help }: Flag): string[] {
   const typed = `\\fB${roff(`--${name}`)}\\fR${value ? ` \\fI${roff(value)}\\fR` : ""}`;
   const both = short === undefined ? typed : `\\fB${roff(`-${short}`)}\\fR, ${typed}`;
-  return [".TP", both, paragraph(`${help[0]?.toUpperCase()}${help.slice(1)}.`)];
+  return [".TP", both, line(sentence(help))];
 }
 
 function entry([term, text]: readonly [string, string]): string[] {
-  return [".TP", `\\fB${roff(term)}\\fR`, paragraph(text)];
-}
-
-function paragraph(text: string): string {
-  return line(text);
+  return [".TP", `\\fB${roff(term)}\\fR`, line(text)];
 }
 
 /** A line of text that no macro begins. */

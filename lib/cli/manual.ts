@@ -5,6 +5,7 @@
  * @module
  */
 import type { JsonValue } from "../http/api.ts";
+import type { Command } from "./call.ts";
 import { cablesManual } from "./manual/cables.ts";
 import type { Manual, Manuals } from "./manual/entry.ts";
 import { houseManual } from "./manual/house.ts";
@@ -35,6 +36,16 @@ export const manuals: Manuals = {
 /** The manual of a command of the table. */
 export function manualOf(name: string): Manual {
   return manuals[name] ?? { exits: [], examples: [] };
+}
+
+/** A command as it is typed, behind `agent`. */
+export function typed({ name, leafy }: Pick<Command, "name" | "leafy">): string {
+  return leafy ? `--leafy ${name}` : name;
+}
+
+/** A line of the table as a sentence. */
+export function sentence(text: string): string {
+  return `${text[0]?.toUpperCase()}${text.slice(1)}.`;
 }
 
 /** Codes that mean the same for every command. Commands that follow something end so on a signal. */

@@ -10,9 +10,11 @@
  * @module
  */
 import { type Arguments, type Flag, parseArguments, usage } from "./args.ts";
-import type { Call, Globals } from "./call.ts";
+import type { Call, Command, CommandTable, Globals } from "./call.ts";
 import type { Output } from "./output/output.ts";
-import { type Command, commands, findCommand, globalFlags } from "./table.ts";
+import { commands, findCommand, globalFlags } from "./table.ts";
+
+const table: CommandTable = { commands, globalFlags };
 
 /** Runs a command line and answers the exit code. Never throws. */
 export async function main(argv: readonly string[]): Promise<number> {
@@ -73,11 +75,12 @@ async function dispatch(parsed: Arguments, globals: Globals): Promise<number> {
     if (positionals.length > 0) throw await unknownCommand(positionals);
     const { overview } = await import("./help.ts");
     if (flags.has("help")) {
-      out.print({ help: overview() }, () => ({ lines: overview().split("\n").map((l) => [l]) }));
+      const text = overview(table);
+      out.print({ help: text }, () => ({ lines: text.split("\n").map((line) => [line]) }));
       return 0;
     }
     const { writeAll } = await import("./output/stdio.ts");
-    writeAll(Deno.stderr, `${overview()}\n`);
+    writeAll(Deno.stderr, `${overview(table)}\n`);
     return 2;
   }
   const { command, words } = found;
@@ -90,7 +93,7 @@ async function dispatch(parsed: Arguments, globals: Globals): Promise<number> {
   checkLeafy(command, globals.leafy);
   const rest = positionals.slice(words);
   checkCount(command, rest);
-  const call: Call = { positionals: rest, flags, globals, out };
+  const call: Call = { positionals: rest, flags, globals, out, table };
   return await (await command.load()).run(call);
 }
 

@@ -5,6 +5,7 @@
  * @module
  */
 import type { Flag } from "./args.ts";
+import type { Command } from "./call.ts";
 import { nodeCommands } from "./table/node.ts";
 import { cablesCommands } from "./table/cables.ts";
 import { stateCommands } from "./table/state.ts";
@@ -16,9 +17,6 @@ import { installCommands } from "./table/install.ts";
 import { upgradeCommands } from "./table/upgrade.ts";
 import { houseCommands } from "./table/house.ts";
 import { ringCommands } from "./table/ring.ts";
-import type { Command } from "./table/command.ts";
-
-export type { Command };
 
 /** Flags that stand before or after every command. */
 export const globalFlags: readonly Flag[] = [

@@ -1,9 +1,8 @@
 /** The completion scripts in the shells that they are for. */
 import assert from "node:assert/strict";
-import { completionFor } from "../../lib/cli/completion.ts";
+import { completionFor, type Shell, SHELLS } from "../../lib/cli/completion.ts";
 import { kindWord, modelOf } from "../../lib/cli/completion_model.ts";
 import { commands, globalFlags } from "../../lib/cli/table.ts";
-import { type Shell, SHELLS } from "../../lib/cli/table/install.ts";
 import { skipReason } from "../skip.ts";
 
 /** A stand-in for the agent, and a file and a folder to complete. */

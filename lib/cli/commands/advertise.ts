@@ -1,17 +1,13 @@
 /** `agent advertise NAME [ADDRESS] [--ttl 20s] [--if-new]` */
-import { parseDuration } from "../../core/duration.ts";
 import type { FoundService } from "../../http/api.ts";
-import { usage } from "../args.ts";
-import { type Call, flagText, hasFlag } from "../call.ts";
+import { type Call, hasFlag } from "../call.ts";
+import { durationTextOf } from "../durations.ts";
 import { servicePath } from "../nearby.ts";
 import { localClient } from "../sockets.ts";
 
 export async function run(call: Call): Promise<number> {
   const [name = "", address] = call.positionals;
-  const ttl = flagText(call, "ttl");
-  if (ttl !== undefined && parseDuration(ttl) <= 0) {
-    throw usage("--ttl must be longer than nothing");
-  }
+  const ttl = durationTextOf(call, "ttl");
   const request = { address, ttl, failIfExists: hasFlag(call, "if-new") };
   const client = await localClient(call.globals);
   const { body } = await client.request("PUT", servicePath(name), JSON.stringify(request));

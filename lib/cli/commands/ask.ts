@@ -1,13 +1,12 @@
 /** `agent ask NAME|ADDRESS TEXT [--timeout 10s] [--json-body]` */
-import { messageOf } from "../../core/errors.ts";
 import type { JsonValue } from "../../http/api.ts";
-import { usage } from "../args.ts";
 import { type Call, hasFlag } from "../call.ts";
 import { asAgentError, find, isAddress, waitOf } from "../nearby.ts";
+import { jsonBody } from "../values.ts";
 
 export async function run(call: Call): Promise<number> {
   const [where = "", text = ""] = call.positionals;
-  const message = hasFlag(call, "json-body") ? parse(text) : text;
+  const message = hasFlag(call, "json-body") ? jsonBody(text) : text;
   const waitMs = waitOf(call, "timeout", "10s");
   const end = performance.now() + waitMs;
   const address = isAddress(where) ? where : (await find(call, where, waitMs)).address;
@@ -28,12 +27,4 @@ export async function run(call: Call): Promise<number> {
     }]],
   }));
   return 0;
-}
-
-function parse(text: string): JsonValue {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw usage(`the message is not JSON (${messageOf(error)}); text needs quotes: '"on"'`);
-  }
 }

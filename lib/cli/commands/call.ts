@@ -1,11 +1,12 @@
 /** `agent call GROUP ACTION [ARGS] [--timeout 5s] [--mode all|any|settled|quorum:N]` */
 import { parseDuration } from "../../core/duration.ts";
 import { ExitCode } from "../../core/errors.ts";
-import type { CallAnswer, CallResult, JsonValue } from "../../http/api.ts";
+import type { CallAnswer, CallResult } from "../../http/api.ts";
 import { usage } from "../args.ts";
 import { type Call, flagText, hasFlag } from "../call.ts";
 import type { Cell } from "../output/output.ts";
 import { localClient } from "../sockets.ts";
+import { jsonOrText } from "../values.ts";
 
 const TIMEOUT = "30s";
 /** What the agent may take beyond, in ms. */
@@ -24,7 +25,7 @@ export async function run(call: Call): Promise<number> {
     JSON.stringify({
       targets,
       action,
-      args: args === undefined ? null : valueOf(args),
+      args: args === undefined ? null : jsonOrText(args),
       timeout,
       mode: modeOf(flagText(call, "mode") ?? "all"),
       ...(hasFlag(call, "hold") && { hold: true }),
@@ -56,15 +57,6 @@ function rowOf({ name, status, ms, value, error }: CallAnswer): Cell[] {
     ms,
     error === undefined ? (value === undefined || value === null ? "" : { value }) : error,
   ];
-}
-
-/** JSON where it is JSON, else text. */
-function valueOf(text: string): JsonValue {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return text;
-  }
 }
 
 function modeOf(text: string): unknown {

@@ -1,16 +1,17 @@
 /** `agent help [COMMAND]` */
 import { usage } from "../args.ts";
-import type { Call } from "../call.ts";
+import type { Call, CommandTable } from "../call.ts";
 import { helpFor, overview } from "../help.ts";
-import { commands } from "../table.ts";
 
-export async function run({ positionals, out }: Call): Promise<number> {
-  const text = positionals.length === 0 ? overview() : await about(positionals.join(" "));
+export async function run({ positionals, out, table }: Call): Promise<number> {
+  const text = positionals.length === 0
+    ? overview(table)
+    : await about(table, positionals.join(" "));
   out.print({ help: text }, () => ({ lines: text.split("\n").map((line) => [line]) }));
   return 0;
 }
 
-async function about(name: string): Promise<string> {
+async function about({ commands }: CommandTable, name: string): Promise<string> {
   const meant = commands.filter((command) =>
     command.name === name || command.name.startsWith(`${name} `)
   );

@@ -1,8 +1,8 @@
 /** `agent invite [--for 10m] [--address HOST] [--list] [--revoke ID]` */
-import { parseDuration } from "../../core/duration.ts";
 import type { Invitation, InviteRow } from "../../http/program_api.ts";
 import { usage } from "../args.ts";
 import { type Call, flagText, flagTexts, hasFlag } from "../call.ts";
+import { durationTextOf } from "../durations.ts";
 import { localClient, queryOf } from "../sockets.ts";
 
 export async function run(call: Call): Promise<number> {
@@ -11,11 +11,7 @@ export async function run(call: Call): Promise<number> {
   if (id !== undefined) return await revoke(call, id);
   if (hasFlag(call, "list")) return await list(call);
   const { globals, out } = call;
-  const life = flagText(call, "for");
-  if (life !== undefined && parseDuration(life) <= 0) {
-    throw usage("--for must be longer than nothing");
-  }
-  const body = { for: life, addresses: flagTexts(call, "address") };
+  const body = { for: durationTextOf(call, "for"), addresses: flagTexts(call, "address") };
   const client = await localClient(globals);
   const answer = await client.request(
     "POST",

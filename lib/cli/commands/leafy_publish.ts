@@ -1,10 +1,9 @@
 /** `agent --leafy publish KEY=VALUE… [--ttl [60s]] [--via HOST[:PORT]]` */
-import { parseDuration } from "../../core/duration.ts";
 import { AgentError, ExitCode } from "../../core/errors.ts";
 import type { Entries, SetReceipt } from "../../http/api.ts";
-import { usage } from "../args.ts";
 import { type Call, flagText, hasFlag } from "../call.ts";
 import { type Client, NotRunning } from "../client.ts";
+import { durationOf } from "../durations.ts";
 import { parseEntries } from "../entries.ts";
 import { timeoutOf } from "../leafy.ts";
 import { acknowledgement } from "../receipt.ts";
@@ -15,8 +14,7 @@ export async function run(call: Call): Promise<number> {
   const entries = parseEntries(call.positionals);
   const timeoutMs = timeoutOf(call);
   const typed = flagText(call, "ttl");
-  const ttlMs = typed === undefined ? undefined : parseDuration(typed);
-  if (ttlMs !== undefined && ttlMs <= 0) throw usage("--ttl must be longer than nothing");
+  const ttlMs = durationOf(call, "ttl");
   const continual = !hasFlag(call, "ttl");
   if (flagText(call, "via") === undefined) {
     const client = await localClient(call.globals, timeoutMs);

@@ -1,10 +1,10 @@
 /** `agent send NODE TEXT|- [--name TOPIC] [--json-body] [--ttl 24h] [--wait 1s]` */
 import { parseDuration } from "../../core/duration.ts";
-import { messageOf } from "../../core/errors.ts";
 import type { SendReceipt } from "../../http/api.ts";
-import { usage } from "../args.ts";
 import { type Call, flagText, hasFlag } from "../call.ts";
+import { durationTextOf } from "../durations.ts";
 import { localClient } from "../sockets.ts";
+import { jsonBody } from "../values.ts";
 
 const WAIT = "1s";
 /** From this length on it matters how text is written, in characters. */
@@ -16,13 +16,15 @@ export async function run(call: Call): Promise<number> {
   const [to = "", text = ""] = call.positionals;
   const wait = flagText(call, "wait") ?? WAIT;
   const waitMs = parseDuration(wait);
-  const ttl = flagText(call, "ttl");
-  if (ttl !== undefined && parseDuration(ttl) <= 0) {
-    throw usage("--ttl must be longer than nothing");
-  }
+  const ttl = durationTextOf(call, "ttl");
   const message = {
     to,
-    ...bodyOf(call, text === "-" ? await readStdin() : new TextEncoder().encode(text)),
+    ...bodyOf(
+      call,
+      text === "-"
+        ? await new Response(Deno.stdin.readable).bytes()
+        : new TextEncoder().encode(text),
+    ),
     name: flagText(call, "name"),
     ttl,
     ...(hasFlag(call, "no-hold") && { hold: false }),
@@ -49,13 +51,7 @@ function bodyOf(call: Call, bytes: Uint8Array): Record<string, unknown> {
   const type = flagText(call, "type");
   const typed = type === undefined ? {} : { type };
   const text = decode(bytes);
-  if (hasFlag(call, "json-body")) {
-    try {
-      return { body: JSON.parse(text ?? ""), ...typed };
-    } catch (error) {
-      throw usage(`the message is not JSON (${messageOf(error)}); text needs quotes: '"on"'`);
-    }
-  }
+  if (hasFlag(call, "json-body")) return { body: jsonBody(text ?? ""), ...typed };
   if (text === undefined) return { base64: bytes.toBase64(), ...typed };
   // Control characters take six bytes each in JSON.
   const isLong = text.length > LONG_TEXT && JSON.stringify(text).length > 2 * text.length;
@@ -69,20 +65,4 @@ function decode(bytes: Uint8Array): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-async function readStdin(): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of Deno.stdin.readable) {
-    chunks.push(chunk);
-    length += chunk.length;
-  }
-  const all = new Uint8Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    all.set(chunk, at);
-    at += chunk.length;
-  }
-  return all;
 }

@@ -1,18 +1,14 @@
 /** `agent set KEY=VALUE… [--ttl 5m]` */
-import { parseDuration } from "../../core/duration.ts";
 import type { SetReceipt } from "../../http/api.ts";
-import { usage } from "../args.ts";
-import { type Call, flagText } from "../call.ts";
+import type { Call } from "../call.ts";
+import { durationTextOf } from "../durations.ts";
 import { parseEntries } from "../entries.ts";
 import { acknowledgement } from "../receipt.ts";
 import { localClient, queryOf } from "../sockets.ts";
 
 export async function run(call: Call): Promise<number> {
   const entries = parseEntries(call.positionals);
-  const ttl = flagText(call, "ttl");
-  if (ttl !== undefined && parseDuration(ttl) <= 0) {
-    throw usage("--ttl must be longer than nothing");
-  }
+  const ttl = durationTextOf(call, "ttl");
   const query = queryOf(call.globals, ttl === undefined ? [] : [["ttl", ttl]]);
   const client = await localClient(call.globals);
   const { body } = await client.request("PUT", `/v1/state${query}`, JSON.stringify(entries));

@@ -5,12 +5,12 @@ import { selfFile } from "../../agent/self.ts";
 import { type AgentLink, upgrade, type Upgraded } from "../../agent/upgrade/upgrade.ts";
 import { realPath } from "../../agent/upgrade/file.ts";
 import { onTrial } from "../../agent/upgrade/trial.ts";
-import { parseDuration } from "../../core/duration.ts";
 import { AgentError, ExitCode } from "../../core/errors.ts";
 import type { ProgramView } from "../../http/program_api.ts";
 import { usage } from "../args.ts";
 import { type Call, flagText, hasFlag } from "../call.ts";
 import type { Client } from "../client.ts";
+import { durationOf } from "../durations.ts";
 import { localClient } from "../sockets.ts";
 
 /** What a running agent may take to answer one question, in ms: it may be about to start. */
@@ -18,8 +18,7 @@ const PATIENCE = 2_000;
 
 export async function run(call: Call): Promise<number> {
   const { out } = call;
-  const timeoutMs = parseDuration(flagText(call, "timeout") ?? "30s");
-  if (timeoutMs <= 0) throw usage("--timeout must be longer than nothing");
+  const timeoutMs = durationOf(call, "timeout") ?? 30_000;
   const link = linkTo(await localClient(call.globals, PATIENCE));
   const running = await link.program().catch(orNone);
   const target = flagText(call, "install-path") ?? installed(running?.file) ?? selfFile();

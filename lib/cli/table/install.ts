@@ -4,17 +4,14 @@
  * @module
  */
 import type { Flag } from "../args.ts";
-import { type Command, none } from "./command.ts";
+import type { Command } from "../call.ts";
+import { none } from "./words.ts";
 
 const user: Flag = {
   name: "user",
   help: "your own service, without root, instead of the system's",
 };
 const print: Flag = { name: "print", help: "show all of it, and change nothing" };
-
-/** Shells that a completion can be had for. */
-export const SHELLS = ["bash", "zsh", "fish"] as const;
-export type Shell = typeof SHELLS[number];
 
 export const installCommands: readonly Command[] = [
   {

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { type Command, keyFile, none } from "./command.ts";
+import type { Command } from "../call.ts";
+import { keyFile, none } from "./words.ts";
 
 export const joinCommands: readonly Command[] = [
   {

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { ABOUT_KEYS, ABOUT_VALUES, type Command, entries, keyFile, keys } from "./command.ts";
+import type { Command } from "../call.ts";
+import { ABOUT_KEYS, ABOUT_VALUES, entries, keyFile, keys } from "./words.ts";
 
 /** Whether what follows an optional duration flag is its value and not an entry. */
 function looksLikeDuration(next: string): boolean {

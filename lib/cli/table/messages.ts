@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { type Command, none } from "./command.ts";
+import type { Command } from "../call.ts";
+import { none } from "./words.ts";
 
 const link = { least: 1, most: 1, name: "NAME" };
 

@@ -4,7 +4,8 @@
  * @module
  */
 import type { Flag } from "../args.ts";
-import { type Command, none } from "./command.ts";
+import type { Command } from "../call.ts";
+import { none } from "./words.ts";
 
 const member: Flag = {
   name: "member",

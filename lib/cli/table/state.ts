@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { ABOUT_KEYS, ABOUT_VALUES, type Command, entries, keys } from "./command.ts";
+import type { Command } from "../call.ts";
+import { ABOUT_KEYS, ABOUT_VALUES, entries, keys } from "./words.ts";
 
 export const stateCommands: readonly Command[] = [
   {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Command } from "./command.ts";
+import type { Command } from "../call.ts";
 
 export const upgradeCommands: readonly Command[] = [
   {
