@@ -1,90 +1,21 @@
 /** The table of §5, row by row, and what follows from closing, opening and time. */
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
+import { encodeDatagram, PduType } from "../../lib/lsoe/mod.ts";
+import { ETH1, Lone } from "./lone.ts";
 import {
-  type AckPdu,
-  type Encapsulation,
-  encodeDatagram,
-  type LsoeEvent,
-  type LsoeHooks,
-  type OpenPdu,
-  type Pdu,
-  PduType,
-  type VendorPdu,
-} from "../../lib/lsoe/mod.ts";
-import { type Deed, ETH1, Lone, type LoneOptions, NEAREST_BRIDGE } from "./lone.ts";
-
-const PEER = 0x0200_0000_0b01;
-const OTHER = 0x0200_0000_0c01;
-const PEER_ID = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 11, 2);
-const NONE = new Uint8Array(0);
-const HELLO: Pdu = { type: PduType.Hello };
-const KEEPALIVE: Pdu = { type: PduType.KeepAlive };
-
-const open = (nonce: number, rest: Partial<OpenPdu> = {}): OpenPdu => ({
-  type: PduType.Open,
-  nonce,
-  id: PEER_ID,
-  attributes: NONE,
-  authentication: NONE,
-  ...rest,
-});
-
-const ack = (acknowledged: AckPdu["acknowledged"], errorType = 0, errorCode = 0): AckPdu => ({
-  type: PduType.Ack,
-  acknowledged,
-  errorType,
-  errorCode,
-  errorHint: 0,
-});
-
-const ipv4 = (...addresses: string[]): Pdu => ({
-  type: PduType.Ipv4,
-  encapsulations: addresses.map((address): Encapsulation => ({
-    flags: 0,
-    address,
-    prefixLength: 24,
-  })),
-});
-
-const vendor: VendorPdu = {
-  type: PduType.Vendor,
-  enterprise: 9,
-  enterpriseType: 1,
-  data: Uint8Array.of(120),
-};
-
-/** A machine with an open session whose lists are all acknowledged. */
-function opened(options: LoneOptions = {}, nonce = 7): Lone {
-  const lone = new Lone(options);
-  reopen(lone, nonce);
-  return lone;
-}
-
-function reopen(lone: Lone, nonce: number): void {
-  lone.receive(PEER, open(nonce));
-  for (const type of [1, 4, 5, 6, 7] as const) lone.receive(PEER, ack(type));
-  strictEqual(lone.lsoe.sessions()[0]?.state, "open");
-  lone.take();
-}
-
-/** The nonce of the last OPEN among these. */
-function nonceIn(pdus: readonly Pdu[]): number | undefined {
-  const last = pdus.findLast(({ type }) => type === PduType.Open);
-  return last?.type === PduType.Open ? last.nonce : undefined;
-}
-
-const events = (deeds: readonly Deed[]): LsoeEvent[] =>
-  deeds.flatMap((deed) => deed.kind === "event" ? [deed.event] : []);
-const kinds = (deeds: readonly Deed[]) =>
-  deeds.map((deed) =>
-    deed.kind === "sent"
-      ? deed.to === NEAREST_BRIDGE ? "HELLO" : `PDU ${deed.pdu.type}`
-      : deed.kind === "event"
-      ? deed.event.kind
-      : deed.kind === "report"
-      ? `report ${deed.report.pdu_type}`
-      : deed.kind
-  );
+  ack,
+  events,
+  HELLO,
+  ipv4,
+  KEEPALIVE,
+  kinds,
+  nonceIn,
+  open,
+  opened,
+  OTHER,
+  PEER,
+  vendor,
+} from "./opened.ts";
 
 Deno.test("lsoe: HELLO makes a session and an OPEN; at an open session, a KEEPALIVE", () => {
   const lone = new Lone();
@@ -183,65 +114,6 @@ Deno.test("lsoe: each attempt has a nonce of its own; a retransmission has not",
   strictEqual(lone.lsoe.counters.retransmissions, 2);
 });
 
-Deno.test("lsoe: an OPEN with authentication is refused where nobody can check it", () => {
-  const lone = new Lone();
-  lone.take();
-  lone.receive(PEER, open(1, { authentication: Uint8Array.of(1) }));
-  const deeds = lone.take();
-  deepStrictEqual(kinds(deeds), ["PDU 3", "rejected"]);
-  deepStrictEqual(deeds[0]?.kind === "sent" && deeds[0].pdu, ack(1, 3, 2));
-  deepStrictEqual(lone.lsoe.sessions(), []);
-});
-
-Deno.test("lsoe: whoever cannot authenticate does not end the session of one who could", () => {
-  const authenticator = {
-    sign: () => Uint8Array.of(42),
-    verify: (_id: Uint8Array, _nonce: number, data: Uint8Array) => data[0] === 43,
-  };
-  const lone = new Lone({ hooks: { authenticator } });
-  lone.take();
-  lone.receive(PEER, open(1, { authentication: Uint8Array.of(43) }));
-  const [, ours] = lone.sentTo(PEER);
-  deepStrictEqual(ours?.type === PduType.Open && ours.authentication, Uint8Array.of(42));
-  lone.receive(PEER, ack(1));
-  lone.take();
-  lone.receive(PEER, open(2));
-  deepStrictEqual(kinds(lone.take()), ["PDU 3", "error", "rejected"]);
-  strictEqual(lone.lsoe.sessions()[0]?.state, "open");
-});
-
-Deno.test("lsoe: what hooks throw is told, and goes no further", () => {
-  const fail = () => {
-    throw new Error("no");
-  };
-  const hooks: LsoeHooks = { ack: fail, vendor: new Map([[9, fail]]) };
-  const lone = opened({ hooks });
-  lone.receive(PEER, vendor);
-  deepStrictEqual(kinds(lone.take()), ["PDU 3", "hookFailed"]);
-  strictEqual(lone.lsoe.counters.hookFailures, 6);
-  // An authenticator that throws accepts nothing, and one that says too much says nothing.
-  const authenticator = { sign: () => new Uint8Array(70_000), verify: fail };
-  const strict = new Lone({ hooks: { authenticator } });
-  strict.receive(PEER, HELLO);
-  const [ours] = strict.sentTo(PEER);
-  strictEqual(ours?.type === PduType.Open && ours.authentication.length, 0);
-  strict.receive(PEER, open(1));
-  deepStrictEqual(strict.sentTo(PEER), [ack(1, 3, 2)]);
-});
-
-Deno.test("lsoe: the ACK hook hears of outstanding PDUs only, before they are cleared", () => {
-  const heard: number[] = [];
-  const hooks: LsoeHooks = {
-    ack: (session, { acknowledged }) => {
-      heard.push(acknowledged);
-      if (acknowledged === 1) strictEqual(session.state, "half");
-    },
-  };
-  const lone = opened({ hooks });
-  lone.receive(PEER, ack(4));
-  deepStrictEqual(heard, [1, 4, 5, 6, 7]);
-});
-
 Deno.test("lsoe: a warning is told and taken as an ACK", () => {
   const lone = opened();
   lone.lsoe.announce(0, ETH1.index, 4, [{ flags: 0, address: "10.0.0.1", prefixLength: 24 }]);
@@ -318,48 +190,6 @@ Deno.test("lsoe: the same list again is acknowledged and reported, but is no new
   deepStrictEqual(kinds(lone.take()), ["PDU 3", "report 4", "learned"]);
   lone.receive(PEER, ipv4("10.0.0.2"));
   deepStrictEqual(kinds(lone.take()), ["PDU 3", "report 4"]);
-});
-
-Deno.test("lsoe: VENDOR goes to the hook of its number after the ACK, and is sent as other PDUs", () => {
-  const lone: Lone = opened({
-    hooks: {
-      vendor: new Map([[9, (session, pdu) => {
-        strictEqual(lone.deeds.length, 1);
-        strictEqual(session.state, "open");
-        deepStrictEqual(pdu, vendor);
-        called++;
-      }]]),
-    },
-  });
-  let called = 0;
-  lone.receive(PEER, vendor);
-  lone.receive(PEER, { ...vendor, enterprise: 10 });
-  strictEqual(called, 1);
-  lone.take();
-  const [session] = lone.lsoe.sessions();
-  const send = (octet: number) =>
-    lone.lsoe.sendVendor(lone.now, session?.id ?? 0, 9, 1, Uint8Array.of(octet));
-  // All of them, in order: one on its way, sixteen that wait.
-  for (let i = 0; i < 17; i++) ok(send(i));
-  ok(!send(17));
-  lone.run(1_000);
-  for (let i = 0; i < 20; i++) lone.receive(PEER, ack(255));
-  const sent = lone.sentTo(PEER).flatMap((pdu) => pdu.type === 255 ? [pdu.data[0]] : []);
-  deepStrictEqual(sent, [0, 0, ...Array.from({ length: 16 }, (_, i) => i + 1)]);
-  strictEqual(lone.lsoe.sendVendor(lone.now, 99, 9, 1, NONE), false);
-});
-
-Deno.test("lsoe: for an unpatched lsoed there is no VENDOR, and no MPLS", () => {
-  const lone = new Lone({
-    config: { compatLsoed: true },
-    interfaces: [{ ...ETH1, addresses: ["10.0.0.1/24"] }],
-  });
-  lone.lsoe.setLabels(0, [{ prefix: "10.0.0.1/24", labels: [0x641] }]);
-  lone.receive(PEER, open(1));
-  lone.receive(PEER, ack(1));
-  const lists = lone.sentTo(PEER).flatMap((pdu) => "encapsulations" in pdu ? [pdu] : []);
-  deepStrictEqual(lists.map(({ encapsulations }) => encapsulations.length), [1, 0, 0, 0]);
-  strictEqual(lone.lsoe.sendVendor(0, lone.lsoe.sessions()[0]?.id ?? 0, 9, 1, NONE), false);
 });
 
 Deno.test("lsoe: any PDU is a sign of life; 0 waits for ever", () => {
