@@ -44,7 +44,12 @@ export function usageOf(pid: number): Usage {
   const read = (name: string) => Deno.readTextFileSync(`/proc/${pid}/${name}`);
   let cpuMs = 0;
   for (const { name } of Deno.readDirSync(`/proc/${pid}/task`)) {
-    cpuMs += parseSchedstat(read(`task/${name}/schedstat`));
+    try {
+      cpuMs += parseSchedstat(read(`task/${name}/schedstat`));
+    } catch (error) {
+      // A thread of the runtime's pool that has ended meanwhile.
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
   }
   const status = parseFields(read("status"));
   const io = parseFields(read("io"));
