@@ -2,7 +2,8 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { type Fields, TlvType } from "../../lib/dncp/tlv.ts";
 import { concat, fromHex, toHex } from "../../lib/wire/mod.ts";
-import { datagrams, Lone, Net } from "./harness.ts";
+import { datagrams, Lone } from "./harness.ts";
+import { Net } from "./toy_links.ts";
 import {
   DROP,
   full,

@@ -5,7 +5,8 @@ import { nativeProfile } from "../../lib/dncp/mod.ts";
 import { TlvType } from "../../lib/dncp/tlv.ts";
 import { concat, toHex } from "../../lib/wire/mod.ts";
 import { Random } from "../../lib/core/mod.ts";
-import { Lone, type Member, Net, sharedLink } from "./harness.ts";
+import { Lone, sharedLink } from "./harness.ts";
+import { type Member, Net } from "./toy_links.ts";
 
 const profile = nativeProfile;
 const { bound, hubs: HUBS } = profile.dense ?? { bound: 0, hubs: 0 };

@@ -3,15 +3,8 @@ import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { hncpProfile, nativeProfile } from "../../lib/dncp/mod.ts";
 import { concat, fromHex, toHex } from "../../lib/wire/mod.ts";
 import { Random } from "../../lib/core/mod.ts";
-import {
-  datagrams,
-  dialled,
-  Lone,
-  type Member,
-  Net,
-  sharedLink,
-  slowNetworkHash,
-} from "./harness.ts";
+import { datagrams, dialled, Lone, sharedLink, slowNetworkHash } from "./harness.ts";
+import { type Member, Net } from "./toy_links.ts";
 
 const A = "a".repeat(16);
 const B = "b".repeat(16);

@@ -3,7 +3,8 @@ import { deepStrictEqual, notDeepStrictEqual, ok, strictEqual } from "node:asser
 import type { PeerLink } from "../../lib/dncp/api.ts";
 import { nativeProfile as profile } from "../../lib/dncp/mod.ts";
 import { TlvType } from "../../lib/dncp/tlv.ts";
-import { dialled, Lone, type Member, Net, sharedLink } from "./harness.ts";
+import { dialled, Lone, sharedLink } from "./harness.ts";
+import { type Member, Net } from "./toy_links.ts";
 
 const LIMIT = profile.keepAlive.interval * profile.keepAlive.multiplier;
 const text = (value: string) => profile.tlv.encode(200, new TextEncoder().encode(value));

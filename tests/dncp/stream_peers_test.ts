@@ -3,7 +3,8 @@ import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import type { StreamId } from "../../lib/dncp/api.ts";
 import { TlvType } from "../../lib/dncp/tlv.ts";
 import { concat, toHex } from "../../lib/wire/mod.ts";
-import { dialled, Lone, Net, sharedLink } from "./harness.ts";
+import { dialled, Lone, sharedLink } from "./harness.ts";
+import { Net } from "./toy_links.ts";
 import {
   A,
   agree,

@@ -2,7 +2,8 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { TlvType } from "../../lib/dncp/tlv.ts";
 import { concat, toHex } from "../../lib/wire/mod.ts";
-import { dialled, Lone, Net, slowNetworkHash } from "./harness.ts";
+import { dialled, Lone, slowNetworkHash } from "./harness.ts";
+import { Net } from "./toy_links.ts";
 import {
   A,
   agree,

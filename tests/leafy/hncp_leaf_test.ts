@@ -15,7 +15,8 @@ import {
 import { type Entry, OwnDictionary, ShspStateCodec } from "../../lib/state/mod.ts";
 import { concat } from "../../lib/wire/bytes.ts";
 import { TlvFormat } from "../../lib/wire/tlv.ts";
-import { datagrams, Net } from "../dncp/harness.ts";
+import { datagrams } from "../dncp/harness.ts";
+import { Net } from "../dncp/toy_links.ts";
 
 const encode = new TlvEncoder(hncpProfile);
 const AT = 1_790_000_000_000;
