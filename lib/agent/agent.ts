@@ -247,7 +247,9 @@ export class Agent {
       sockets: agent.sockets,
       listen: http.listen,
       token: this.#token,
+      scheduler: this.scheduler,
       onFault: (error) => this.#fault(error),
+      onProblem: (message) => this.problems.note(message, message),
     });
     const interfaces = this.#interfaces.current();
     const before = readHandover(agent.stateDir);

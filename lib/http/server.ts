@@ -4,9 +4,11 @@
  * @module
  */
 import { AgentError, ExitCode, messageOf } from "../core/errors.ts";
+import type { Scheduler } from "../core/scheduler.ts";
 import type { AgentApi, Metric } from "./api.ts";
 import { authorize, isLoopback, MIN_TOKEN_LENGTH } from "./auth.ts";
 import { errorResponse } from "./errors.ts";
+import { Front } from "./front.ts";
 import { answer } from "./routes.ts";
 import { bindSocket, removeSocket } from "./socket.ts";
 import { Streams } from "./streams.ts";
@@ -18,8 +20,12 @@ export interface ServeOptions {
   readonly listen?: { readonly host: string; readonly port: number } | undefined;
   /** The content of `[http] token_file`. */
   readonly token?: string | undefined;
+  /** Wakes the front of the TCP port. */
+  readonly scheduler: Pick<Scheduler, "add" | "remove" | "touch" | "now">;
   /** Told of each request that failed by a fault of ours. */
   onFault(error: unknown): void;
+  /** Told, in one line, when the TCP port has met its limits. */
+  readonly onProblem: (message: string) => void;
 }
 
 /** The running local API. */
@@ -47,7 +53,8 @@ export async function serveApi(api: AgentApi, options: ServeOptions): Promise<Ap
   checkToken(listen, token);
   const streams = new Streams(api);
   const counts = new Map<string, number>();
-  const context = { api, streams, metrics: () => ownMetrics(streams, counts) };
+  let front: Front | undefined;
+  const context = { api, streams, metrics: () => ownMetrics(streams, counts, front) };
 
   const handle = async (request: Request, tcp: boolean): Promise<Response> => {
     let response: Response;
@@ -66,31 +73,38 @@ export async function serveApi(api: AgentApi, options: ServeOptions): Promise<Ap
     counts.set(kind, (counts.get(kind) ?? 0) + 1);
     return response;
   };
-  const common = { onListen() {} };
+  const handleTcp = async (request: Request): Promise<Response> => {
+    const id = Front.numberOf(request);
+    front?.served(id);
+    const response = await handle(request, true);
+    front?.answered(id);
+    return response;
+  };
 
   const { path, bound: local } = await bindSocket(
     options.sockets,
-    (path) => Deno.serve({ ...common, path }, (request) => handle(request, false)),
+    (path) => Deno.serve({ path, onListen() {} }, (request) => handle(request, false)),
   );
-  let remote: Deno.HttpServer<Deno.NetAddr> | undefined;
+  const servers = [local];
+  const sockets = [path];
   if (listen !== undefined) {
     try {
-      remote = Deno.serve(
-        { ...common, hostname: listen.host, port: listen.port },
-        (request) => handle(request, true),
-      );
-    } catch (cause) {
+      const tcp = await serveTcp(listen, path, handleTcp, options);
+      front = tcp.front;
+      servers.push(tcp.inner);
+      sockets.push(tcp.path);
+    } catch (error) {
       await local.shutdown();
       removeSocket(path);
-      throw listenError(listen, cause);
+      throw error;
     }
   }
-  const servers = remote === undefined ? [local] : [local, remote];
   return {
     socket: path,
-    address: remote && listen && { host: listen.host, port: remote.addr.port },
+    address: front && listen && { host: listen.host, port: front.port },
     async close() {
       streams.close();
+      front?.stop();
       const closed = Promise.all(servers.map((server) => server.shutdown())).then(() => true);
       // A client may hold a request open for long; what is left of it ends with the process.
       let timer: ReturnType<typeof setTimeout> | undefined;
@@ -98,10 +112,33 @@ export async function serveApi(api: AgentApi, options: ServeOptions): Promise<Ap
         timer = setTimeout(() => resolve(false), CLOSE_PATIENCE);
       });
       await Promise.race([closed, late]);
-      removeSocket(path);
+      await front?.close();
+      for (const socket of sockets) removeSocket(socket);
       clearTimeout(timer);
     },
   };
+}
+
+/** The port, and behind it a server on a socket of its own beside `socket`. */
+async function serveTcp(
+  listen: NonNullable<ServeOptions["listen"]>,
+  socket: string,
+  handle: (request: Request) => Promise<Response>,
+  { scheduler, onProblem }: Pick<ServeOptions, "scheduler" | "onProblem">,
+) {
+  const listener = listenOn(listen);
+  try {
+    // Nobody but this process may connect to it: what comes from there came through the front.
+    const { path, bound: inner } = await bindSocket(
+      [socket.replace(/(?:\.sock)?$/, "-tcp.sock")],
+      (path) => Deno.serve({ path, onListen() {} }, handle),
+      0o600,
+    );
+    return { path, inner, front: new Front({ listener, path, scheduler, onProblem }) };
+  } catch (error) {
+    listener.close();
+    throw error;
+  }
 }
 
 function checkToken(listen: ServeOptions["listen"], token: string | undefined): void {
@@ -119,6 +156,14 @@ function checkToken(listen: ServeOptions["listen"], token: string | undefined): 
   }
 }
 
+function listenOn({ host, port }: { host: string; port: number }): Deno.TcpListener {
+  try {
+    return Deno.listen({ hostname: host, port });
+  } catch (cause) {
+    throw listenError({ host, port }, cause);
+  }
+}
+
 function listenError({ host, port }: { host: string; port: number }, cause: unknown): AgentError {
   const where = `${host.includes(":") ? `[${host}]` : host}:${port}`;
   const what = cause instanceof Deno.errors.AddrInUse
@@ -129,7 +174,11 @@ function listenError({ host, port }: { host: string; port: number }, cause: unkn
   return new AgentError(`${where} ${what}; change listen in [http]`, ExitCode.Refused, { cause });
 }
 
-function ownMetrics(streams: Streams, counts: ReadonlyMap<string, number>): Metric[] {
+function ownMetrics(
+  streams: Streams,
+  counts: ReadonlyMap<string, number>,
+  front: Front | undefined,
+): Metric[] {
   return [
     {
       name: "agent_http_requests_total",
@@ -154,6 +203,24 @@ function ownMetrics(streams: Streams, counts: ReadonlyMap<string, number>): Metr
       help: "Event streams dropped because their reader was too slow.",
       type: "counter",
       samples: [{ value: streams.dropped }],
+    },
+    ...(front === undefined ? [] : frontMetrics(front)),
+  ];
+}
+
+function frontMetrics({ open, dropped }: Front): Metric[] {
+  return [
+    {
+      name: "agent_http_connections",
+      help: "Connections to the TCP port of the local API that are open.",
+      type: "gauge",
+      samples: [{ value: open }],
+    },
+    {
+      name: "agent_http_connections_dropped_total",
+      help: "Connections to that port that were refused or closed by the agent, by why.",
+      type: "counter",
+      samples: Object.entries(dropped).map(([reason, value]) => ({ labels: { reason }, value })),
     },
   ];
 }

@@ -12,22 +12,26 @@ const MAX_PATH_BYTES = 107;
 /** A place that cannot be had, while another may. */
 class Unusable extends AgentError {}
 
+/** Of the socket that its group may use. */
+const GROUPS = 0o660;
+
 /**
- * Binds to the first path that can be had, with mode 0660 from the first moment on. A path whose
- * folder we cannot make or write is passed over for the next.
+ * Binds to the first path that can be had, with its mode (default 0660) from the first moment on. A
+ * path whose folder we cannot make or write is passed over for the next.
  *
  * @throws {AgentError} exit code 4: an agent answers there, or none of the paths can be had
  */
 export async function bindSocket<T>(
   candidates: readonly string[],
   bind: (path: string) => T,
+  mode = GROUPS,
 ): Promise<{ path: string; bound: T }> {
   let last: Unusable | undefined;
   for (const path of candidates) {
     try {
       prepareFolder(path);
       await clear(path);
-      return { path, bound: bindAt(path, bind) };
+      return { path, bound: bindAt(path, bind, mode) };
     } catch (error) {
       if (!(error instanceof Unusable)) throw error;
       last = error;
@@ -69,7 +73,7 @@ function prepareFolder(path: string): void {
  * nobody else can connect in between, and who comes second is told so. Not by the umask, which
  * belongs to all threads of the process.
  */
-function bindAt<T>(path: string, bind: (path: string) => T): T {
+function bindAt<T>(path: string, bind: (path: string) => T, mode: number): T {
   const folder = path.slice(0, path.lastIndexOf("/") + 1) || "./";
   let hidden: string;
   try {
@@ -83,7 +87,7 @@ function bindAt<T>(path: string, bind: (path: string) => T): T {
       throw unusable(path, `its folder's name is longer than ${MAX_PATH_BYTES - 20} bytes`);
     }
     const bound = bind(own);
-    Deno.chmodSync(own, 0o660);
+    Deno.chmodSync(own, mode);
     Deno.linkSync(own, path);
     return bound;
   } catch (cause) {

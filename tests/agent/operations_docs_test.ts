@@ -19,6 +19,7 @@ const MAKERS: readonly [files: RegExp, call: RegExp, argument: number][] = [
   [/^lib\/agent\/ring\/ring\.ts$/, /#refuse\(/g, 0],
   [/^lib\/agent\/ring\/server\.ts$/, /\bproblem\(/g, 1],
   [/^lib\/agent\/kernel\.ts$|^ffi\/netlink\.ts$/, /\bonProblem\(/g, 0],
+  [/^lib\/http\//, /\bonProblem\(/g, 0],
   [/^lib\/net\//, /complaints\.about\(/g, 2],
   [/^lib\/net\/secure_listener\.ts$/, /new Refused\(/g, 1],
   [/^lib\/net\/silent_streams\.ts$/, /this\.#dropped\(/g, 1],
@@ -52,8 +53,9 @@ const HANDED_ON = new Set([
   "lib/agent/kernel.ts message",
   "lib/agent/ring/ring.ts message",
   "lib/agent/ring/serve.ts message",
-  // From lib/agent/config/changes.ts.
+  // From lib/agent/config/changes.ts, and from lib/http.
   "lib/agent/agent.ts line",
+  "lib/agent/agent.ts message",
 ]);
 
 /** The arguments of a call whose opening parenthesis is in front of `at`, or the rest of a member. */

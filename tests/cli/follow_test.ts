@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { AT, SELF, serveFake, SESSION, until } from "../http/fake_agent.ts";
+import { AT, PLAIN, SELF, serveFake, SESSION, until } from "../http/fake_agent.ts";
 import { linesOf, outcome, spawnCli } from "./run_cli.ts";
 
 /** The next line, parsed. Fails where the stream has ended. */
@@ -89,7 +89,7 @@ Deno.test("publish without --ttl comes back when the agent does", async () => {
   assert.match((await lines.next()).value ?? "", /^published through pi-1 until this command ends/);
   await served.server.close();
   const { serveApi } = await import("../../lib/http/mod.ts");
-  const again = await serveApi(served.agent, { sockets: [served.socket], onFault() {} });
+  const again = await serveApi(served.agent, { ...PLAIN, sockets: [served.socket] });
   assert.match((await lines.next()).value ?? "", /^published through pi-1/);
   assert.equal(served.agent.nodesOf.get(SELF.node)?.get("t"), 1);
   child.kill("SIGTERM");

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { AgentError, ExitCode } from "../../lib/core/mod.ts";
 import { serveApi } from "../../lib/http/mod.ts";
-import { AT, FakeAgent, SELF, type Served, serveFake } from "./fake_agent.ts";
+import { AT, FakeAgent, PLAIN, SELF, type Served, serveFake } from "./fake_agent.ts";
 
 /** A client of the socket, closed with `using`. */
 function client(served: Served) {
@@ -250,7 +250,7 @@ Deno.test("the status page needs nothing from outside, and says so", async () =>
 Deno.test("a dead agent's socket is replaced; a live one is not disturbed", async () => {
   await using served = await serveFake();
   await assert.rejects(
-    serveApi(new FakeAgent(), { sockets: [served.socket], onFault() {} }),
+    serveApi(new FakeAgent(), { ...PLAIN, sockets: [served.socket] }),
     (error) =>
       error instanceof AgentError && error.exitCode === ExitCode.Refused &&
       error.message ===
@@ -268,14 +268,14 @@ Deno.test("a dead agent's socket is replaced; a live one is not disturbed", asyn
   }).output();
   assert.ok(child.success);
   assert.ok(Deno.statSync(dead).isSocket);
-  const server = await serveApi(new FakeAgent(), { sockets: [dead], onFault() {} });
+  const server = await serveApi(new FakeAgent(), { ...PLAIN, sockets: [dead] });
   assert.equal(server.socket, dead);
   await server.close();
 });
 
 Deno.test("socket paths: folders are made, impossible ones passed over, files kept", async () => {
   const dir = Deno.makeTempDirSync();
-  const serve = (...sockets: string[]) => serveApi(new FakeAgent(), { sockets, onFault() {} });
+  const serve = (...sockets: string[]) => serveApi(new FakeAgent(), { ...PLAIN, sockets });
   try {
     const made = await serve(`${dir}/a/b/agent.sock`);
     await made.close();

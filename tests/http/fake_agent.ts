@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { AgentError, ExitCode } from "../../lib/core/mod.ts";
+import { AgentError, ExitCode, monotonicClock, Scheduler } from "../../lib/core/mod.ts";
 import {
   type AgentApi,
   type ApiServer,
@@ -386,15 +386,29 @@ export interface Served extends AsyncDisposable {
   /** A folder of its own, removed at the end. */
   readonly dir: string;
   readonly faults: unknown[];
+  /** Of the TCP port. */
+  readonly problems: string[];
 }
+
+/** Whatever a server is made with that a test does not care about. */
+export const PLAIN: Pick<ServeOptions, "scheduler" | "onFault" | "onProblem"> = {
+  scheduler: new Scheduler(monotonicClock, (error) => {
+    throw error;
+  }),
+  onFault() {},
+  onProblem() {},
+};
 
 export async function serveFake(options: Partial<ServeOptions> = {}): Promise<Served> {
   const dir = Deno.makeTempDirSync({ prefix: "agent-test-" });
   const agent = new FakeAgent();
   const faults: unknown[] = [];
+  const problems: string[] = [];
   const server = await serveApi(agent, {
+    ...PLAIN,
     sockets: [`${dir}/agent.sock`],
     onFault: (error) => faults.push(error),
+    onProblem: (message) => problems.push(message),
     ...options,
   });
   return {
@@ -403,6 +417,7 @@ export async function serveFake(options: Partial<ServeOptions> = {}): Promise<Se
     socket: server.socket,
     dir,
     faults,
+    problems,
     async [Symbol.asyncDispose]() {
       await server.close();
       Deno.removeSync(dir, { recursive: true });

@@ -3,7 +3,7 @@ import { AgentError, ExitCode } from "../../lib/core/mod.ts";
 import { serveApi } from "../../lib/http/mod.ts";
 import { authorize } from "../../lib/http/auth.ts";
 import { HttpError } from "../../lib/http/errors.ts";
-import { FakeAgent, SELF, serveFake } from "./fake_agent.ts";
+import { FakeAgent, PLAIN, SELF, serveFake } from "./fake_agent.ts";
 
 const TOKEN = "correct-horse-battery";
 
@@ -90,7 +90,7 @@ Deno.test("what [http] must not say", async () => {
     const dir = Deno.makeTempDirSync();
     try {
       await assert.rejects(
-        serveApi(new FakeAgent(), { sockets: [`${dir}/s`], listen, token, onFault() {} }),
+        serveApi(new FakeAgent(), { ...PLAIN, sockets: [`${dir}/s`], listen, token }),
         (error) => {
           assert.ok(error instanceof AgentError);
           assert.match(error.message, message);

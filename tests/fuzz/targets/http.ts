@@ -8,15 +8,18 @@ import { AgentError, type Random } from "../../../lib/core/mod.ts";
 import { authorize, isLoopback } from "../../../lib/http/auth.ts";
 import { readEntries, readJson, readJsonLines } from "../../../lib/http/body.ts";
 import { errorResponse, HttpError } from "../../../lib/http/errors.ts";
+import { RequestHead } from "../../../lib/http/request_head.ts";
 import { answer } from "../../../lib/http/routes.ts";
 import { Streams } from "../../../lib/http/streams.ts";
 import { parseEntries, parseWanted } from "../../../lib/cli/entries.ts";
 import { parseDuration } from "../../../lib/core/duration.ts";
 import { lines } from "../../../lib/learn/lines.ts";
+import { concat } from "../../../lib/wire/bytes.ts";
 import { FakeAgent } from "../../http/fake_agent.ts";
 import { decoder, machine, type Target, textOf } from "../target.ts";
 
 const LIMIT = 1_000;
+const CRLF = new TextEncoder().encode("\r\n");
 
 /** In pieces, as a socket hands them over. */
 function bodyOf(input: Uint8Array, random: Random): ReadableStream<Uint8Array<ArrayBuffer>> {
@@ -207,6 +210,43 @@ const access = machine({
   }),
 });
 
+/** Fed in pieces of so many bytes: where the head was whole, all that was taken till then. */
+function headOf(input: Uint8Array, most: number): string | undefined {
+  const head = new RequestHead();
+  let state = "more";
+  for (let at = 0; at < input.length && state === "more";) {
+    const { room } = head;
+    ok(room.length > 0 && room.length <= 65_536, `room for ${room.length} bytes`);
+    const piece = input.subarray(at, at + Math.min(most, room.length));
+    room.set(piece);
+    state = head.feed(piece.length);
+    at += piece.length;
+  }
+  return state === "whole" ? textOf(head.withLines("X: 1\r\n")) : undefined;
+}
+
+/** What the front of the TCP port reads before anybody knows who is there. */
+const heads = decoder<string | undefined>({
+  name: "http/heads",
+  covers: ["lib/http/request_head.ts RequestHead.feed"],
+  corpus: ["texts"],
+  share: 0.2,
+  maxBytes: 2_000,
+  types: { taken: ["head"], refused: ["head"] },
+  decode: (input) => headOf(input, 1),
+  refused: (head) => head === undefined,
+  check(input, head, random) {
+    const other = headOf(input, 1 + random.below(2_000));
+    ok((head === undefined) === (other === undefined), "the pieces make a difference");
+    if (head !== undefined) ok(other?.startsWith(head) && /\n\r?\n$/.test(head));
+  },
+  sort: (tally, _input, head) => tally.type("head", head !== undefined),
+  mend: (input, random) =>
+    random.chance(0.5)
+      ? concat([new TextEncoder().encode("GET / HTTP/1.1\r\n"), input, CRLF, CRLF])
+      : concat([CRLF, input, CRLF]),
+});
+
 /** One line for people. */
 function isOneLine(error: unknown): boolean {
   return error instanceof AgentError && error.message.length < 2_000;
@@ -247,4 +287,4 @@ const typed = decoder<boolean>({
 });
 
 /** All of them. */
-export const targets: readonly Target[] = [bodies, routes, access, typed];
+export const targets: readonly Target[] = [bodies, routes, heads, access, typed];
