@@ -8,7 +8,7 @@ import { Random } from "../../lib/core/mod.ts";
 import { readCorpus, readStories, type Story } from "./corpus.ts";
 import { collect, collectAll } from "./memory.ts";
 import { mutate } from "./mutate.ts";
-import { Broken, Tally, type Target } from "./target.ts";
+import { Broken, type Subject, Tally, type Target } from "./target.ts";
 
 /** One input that takes longer than this, twice, hangs; in ms. */
 const HANG = 1_000;
@@ -190,8 +190,18 @@ async function live(
     }
     await subject.end?.();
   } catch (error) {
+    await letGo(subject);
     if (error instanceof Failure) throw error;
     throw await failure(target, own, told(), error);
+  }
+}
+
+/** Of what is not memory, after something went wrong; that more is wrong now is no news. */
+async function letGo(subject: Subject): Promise<void> {
+  try {
+    await subject.end?.();
+  } catch {
+    // See above.
   }
 }
 
@@ -224,10 +234,15 @@ async function retell(
 ): Promise<number> {
   let took = 0;
   const subject = await target.begin(seed, tally);
-  for (const { seed, input } of steps) {
-    const start = performance.now();
-    tally.count(await subject.step(input.slice(), stepRandom(seed)));
-    took = performance.now() - start;
+  try {
+    for (const { seed, input } of steps) {
+      const start = performance.now();
+      tally.count(await subject.step(input.slice(), stepRandom(seed)));
+      took = performance.now() - start;
+    }
+  } catch (error) {
+    await letGo(subject);
+    throw error;
   }
   await subject.end?.();
   return took;

@@ -265,7 +265,7 @@ const typed = decoder<boolean>({
   maxBytes: 300,
   async decode(input) {
     const text = textOf(input);
-    const stream = new Blob([input as Uint8Array<ArrayBuffer>]).stream();
+    const stream = ReadableStream.from([input]);
     let length = 0;
     for await (const line of lines(stream)) {
       ok(!line.includes("\n"));

@@ -202,7 +202,7 @@ function begun(bench: Bench, random: Random, tally: Tally): FakePeer {
 }
 
 function nameOfCode(code: number): string {
-  return Object.entries(CloseCode).find(([, number]) => number === code)?.[0] ?? String(code);
+  return Object.entries(CloseCode).find(([, number]) => number === code)?.[0] ?? "another code";
 }
 
 /** Three nodes that can do something, and messages of any kind between them. */
