@@ -2,20 +2,16 @@
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import { InterfaceEvents } from "../../lib/agent/interface_events.ts";
 import type { InterfaceInfo } from "../../lib/net/mod.ts";
+import { interfaceInfo } from "../net/interface_info.ts";
 import { TestInterfaces } from "./in_process.ts";
 
-const info = (name: string, index: number, running = true): InterfaceInfo => ({
-  name,
-  index,
-  mac: "02:00:00:00:00:01",
-  up: true,
-  running,
-  mtu: 1_500,
-  addresses: ["192.0.2.1/24"],
-  loopback: false,
-  ethernet: true,
-  vlan: 0,
-});
+const info = (name: string, index: number, running = true) =>
+  interfaceInfo(name, {
+    index,
+    mac: "02:00:00:00:00:01",
+    running,
+    addresses: ["192.0.2.1/24"],
+  });
 
 Deno.test("interface events: added, changed, removed; made again and renamed are another one", () => {
   const source = new TestInterfaces([info("eth0", 1)]);

@@ -1,23 +1,11 @@
 /** Which interfaces a network uses. */
 import { deepStrictEqual } from "node:assert/strict";
 import { interfacesOf } from "../../lib/agent/interfaces.ts";
-import type { InterfaceInfo } from "../../lib/net/mod.ts";
+import { interfaceInfo } from "../net/interface_info.ts";
 
-const all = ["lo", "eth0", "wlan0", "docker0", "veth12ab", "wg0"].map((
-  name,
-  i,
-): InterfaceInfo => ({
-  name,
-  index: i + 1,
-  mac: "",
-  up: true,
-  running: true,
-  mtu: 1_500,
-  addresses: [],
-  loopback: name === "lo",
-  ethernet: name !== "lo",
-  vlan: 0,
-}));
+const all = ["lo", "eth0", "wlan0", "docker0", "veth12ab", "wg0"].map((name, i) =>
+  interfaceInfo(name, { index: i + 1 })
+);
 const chosen = (...globs: string[]) => interfacesOf(globs, all).map(({ name }) => name);
 
 Deno.test("interfaces: * stands for what leads somewhere, and loopback; names mean what they say", () => {

@@ -10,6 +10,7 @@ import {
   type SystemView,
 } from "../../lib/net/mod.ts";
 import { cidr4, linkLocal6 } from "../../lib/net/select.ts";
+import { interfaceInfo } from "./interface_info.ts";
 
 /** A made-up computer. */
 class Computer implements SystemView {
@@ -222,20 +223,6 @@ Deno.test("interfaces: where nobody tells of changes, they stay as they were", (
   ok(new FixedInterfaces().current().some(({ loopback }) => loopback));
 });
 
-const info = (name: string, more: Partial<InterfaceInfo> = {}): InterfaceInfo => ({
-  name,
-  index: 1,
-  mac: "",
-  up: true,
-  running: true,
-  mtu: 1_500,
-  addresses: [],
-  loopback: name === "lo",
-  ethernet: name !== "lo",
-  vlan: 0,
-  ...more,
-});
-
 Deno.test("interfaces: by default all but loopback, containers, machines and tunnels", () => {
   const taken = [
     "eth0",
@@ -271,13 +258,13 @@ Deno.test("interfaces: by default all but loopback, containers, machines and tun
     "tunl0",
     "vboxnet0",
   ];
-  const all = [...left, ...taken].map((name) => info(name));
+  const all = [...left, ...taken].map((name) => interfaceInfo(name));
   deepStrictEqual(selectInterfaces(undefined, all).map(({ name }) => name), taken);
 });
 
 Deno.test("interfaces: globs mean just what they say", () => {
   const all = ["lo", "eth0", "eth1", "eth10", "wlan0", "veth0", "docker0"].map((name) =>
-    info(name)
+    interfaceInfo(name)
   );
   const names = (...globs: string[]) => selectInterfaces(globs, all).map(({ name }) => name);
   deepStrictEqual(names(), []);
@@ -292,21 +279,21 @@ Deno.test("interfaces: globs mean just what they say", () => {
 });
 
 Deno.test("interfaces: a glob of many stars takes no time", () => {
-  deepStrictEqual(selectInterfaces(["*a".repeat(200) + "b"], [info("a".repeat(400))]), []);
+  deepStrictEqual(selectInterfaces(["*a".repeat(200) + "b"], [interfaceInfo("a".repeat(400))]), []);
 });
 
 Deno.test("interfaces: what an endpoint needs, and when its sockets are stale", () => {
-  const eth0 = info("eth0", {
+  const eth0 = interfaceInfo("eth0", {
     addresses: ["2001:db8::1/64", "fe80::1/64", "192.0.2.7/24", "10.0.0.1/8"],
   });
   ok(canCarry(eth0));
   strictEqual(linkLocal6(eth0), "fe80::1");
   strictEqual(cidr4(eth0), "192.0.2.7/24");
-  ok(canCarry(info("eth0", { addresses: ["192.0.2.7/24"] })));
-  ok(!canCarry(info("eth0", { addresses: ["2001:db8::1/64"] })));
+  ok(canCarry(interfaceInfo("eth0", { addresses: ["192.0.2.7/24"] })));
+  ok(!canCarry(interfaceInfo("eth0", { addresses: ["2001:db8::1/64"] })));
   ok(!canCarry({ ...eth0, running: false }));
-  ok(!canCarry(info("lo", { addresses: ["::1/128"] })));
-  ok(canCarry(info("lo", { addresses: ["127.0.0.1/8", "::1/128"] })));
+  ok(!canCarry(interfaceInfo("lo", { addresses: ["::1/128"] })));
+  ok(canCarry(interfaceInfo("lo", { addresses: ["127.0.0.1/8", "::1/128"] })));
 
   ok(!needsReopening(eth0, { ...eth0, mtu: 1_400, addresses: [...eth0.addresses, "10.1.0.1/8"] }));
   ok(needsReopening(eth0, { ...eth0, index: 9 }), "deleted and made again");

@@ -11,17 +11,18 @@ import { dncp } from "./dncp.ts";
 import type { LinkConditions } from "./link.ts";
 import { coldStart, oneChange, watchRemovals } from "./scenario.ts";
 import {
+  emptyWorld,
   line,
   mesh,
   type Mode,
   ring,
   shared,
+  sharedLink,
   star,
   type Topology,
   tree,
   value,
 } from "./topology.ts";
-import { emptyWorld, sharedLink } from "./topology.ts";
 import type { SimNode } from "./node.ts";
 import type { World } from "./world.ts";
 

@@ -10,49 +10,20 @@ import {
   labelsOf,
   machineConfig,
 } from "../../../lib/agent/lsoe/config.ts";
-import type { InterfaceInfo } from "../../../lib/net/mod.ts";
 import { toHex } from "../../../lib/wire/mod.ts";
+import { DEFAULTS } from "../../lsoe/lone.ts";
+import { interfaceInfo } from "../../net/interface_info.ts";
 
 const table = (toml = "") => parseConfig(`[lsoe]\n${toml}`, "").lsoe;
 const none = () => ({ speaking: new Set<string>(), exported: new Set<string>() });
 
-function info(name: string, mac = "02:00:00:00:00:01"): InterfaceInfo {
-  return {
-    name,
-    index: 1,
-    mac,
-    up: true,
-    running: true,
-    mtu: 1_500,
-    addresses: [],
-    loopback: name.startsWith("lo"),
-    ethernet: !name.startsWith("lo"),
-    vlan: 0,
-  };
-}
+const info = (name: string, mac = "02:00:00:00:00:01") =>
+  interfaceInfo(name, { mac, loopback: name.startsWith("lo"), ethernet: !name.startsWith("lo") });
 
 Deno.test("lsoe config: the defaults are those of the specification (§9)", () => {
-  const { speaksOn: _, exportLoopbacks: __, ...config } = machineConfig(table(), none);
-  deepStrictEqual(config, {
-    helloInterval: 60_000,
-    helloDestination: 0x0180_c200_000e,
-    retransmitInitialInterval: 1_000,
-    retransmitMaxDrop: 3,
-    retransmitExponentialBackoff: true,
-    keepaliveSendInterval: 1_000,
-    keepaliveReceiveTimeout: 60_000,
-    attributes: new Uint8Array(),
-    primaryAddresses: [],
-    announceScope: "interface",
-    keepStateOnTimeout: false,
-    closeOnCarrierLoss: false,
-    reassemblyTimeout: 1_000,
-    reorderWindow: 100,
-    macCacheTimeout: 300_000,
-    hopelessHold: 60_000,
-    maxDatagram: 1_500,
-    compatLsoed: false,
-  });
+  const { speaksOn: _, exportLoopbacks: __, ...plain } = DEFAULTS;
+  const { speaksOn: ___, exportLoopbacks: ____, ...config } = machineConfig(table(), none);
+  deepStrictEqual(config, plain);
   strictEqual(etherTypeOf(table()), 0x88b5);
 });
 

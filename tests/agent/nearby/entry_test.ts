@@ -8,8 +8,8 @@ import {
   serviceValue,
 } from "../../../lib/agent/nearby/entry.ts";
 import { broadcastPlaces, opensPorts } from "../../../lib/agent/nearby/places.ts";
-import type { InterfaceInfo } from "../../../lib/net/mod.ts";
 import { checkKey, type Value } from "../../../lib/state/mod.ts";
+import { interfaceInfo } from "../../net/interface_info.ts";
 
 const address = fc.tuple(fc.ipV4(), fc.integer({ min: 0, max: 65_535 }))
   .map(([ip, port]) => `${ip}:${port}`);
@@ -59,18 +59,8 @@ Deno.test("ports are opened, and adverts go out, only where that was asked for",
   ok(opens(["lo"], []));
   ok(!opens(undefined, [], ["lo"]));
   ok(!opens([], ["*"]));
-  const card = (name: string, ...addresses: string[]): InterfaceInfo => ({
-    name,
-    index: 1,
-    mac: "02:00:00:00:00:01",
-    up: true,
-    running: name !== "eth1",
-    mtu: 1_500,
-    addresses,
-    loopback: name === "lo",
-    ethernet: name !== "lo",
-    vlan: 0,
-  });
+  const card = (name: string, ...addresses: string[]) =>
+    interfaceInfo(name, { running: name !== "eth1", addresses });
   const all = [
     card("lo", "127.0.0.1/8", "::1/128"),
     card("eth0", "10.0.0.1/8", "10.0.0.9/31", "fe80::1/64"),

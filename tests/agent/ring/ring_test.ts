@@ -7,17 +7,14 @@ import { AgentError, ExitCode } from "../../../lib/core/mod.ts";
 import { Client } from "../../../lib/cli/client.ts";
 import type { RingView } from "../../../lib/http/api.ts";
 import type { NetworkView } from "../../../lib/state/mod.ts";
+import { freePort } from "../../ports.ts";
+import { interfaceInfo } from "../../net/interface_info.ts";
 import { Place, type Running, until } from "../in_process.ts";
 
 const NETWORK = (place: Place) =>
   `[[network]]\nkey_file = "${place.keyFile}"\nlisten = "127.0.0.1:0"\ninterfaces = []\n`;
 
-function ports(count: number): number[] {
-  const all = Array.from({ length: count }, () => Deno.listen({ hostname: "127.0.0.1", port: 0 }));
-  const got = all.map(({ addr }) => addr.port);
-  for (const one of all) one.close();
-  return got;
-}
+const ports = (count: number) => Array.from({ length: count }, freePort);
 
 function toml(place: Place, own: number, all: readonly number[], more = ""): string {
   const members = all.map((port, i) => `{name = "pi-${i}", host = "127.0.0.1", port = ${port}}`);
@@ -192,13 +189,11 @@ Deno.test("what other nodes tell of their server may be anything", () => {
 });
 
 Deno.test("a node tells its usable addresses, and not too many", () => {
-  const base = { index: 1, mac: "", up: true, running: true, mtu: 1_500, ethernet: true };
-  const one = (name: string, addresses: string[], loopback = false) =>
-    ({ ...base, name, addresses, loopback }) as never;
+  const addresses = ["192.0.2.1/24", "fe80::1/64", "169.254.3.4/16", "2001:db8::1/64"];
   deepStrictEqual(
     placeValue(55_552, [
-      one("lo", ["127.0.0.1/8"], true),
-      one("eth0", ["192.0.2.1/24", "fe80::1/64", "169.254.3.4/16", "2001:db8::1/64"]),
+      interfaceInfo("lo", { addresses: ["127.0.0.1/8"] }),
+      interfaceInfo("eth0", { addresses }),
     ]),
     { port: 55_552, addresses: ["192.0.2.1", "2001:db8::1"] },
   );
