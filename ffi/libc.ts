@@ -9,6 +9,9 @@
  * that runs on another thread has its errno there, out of reach: so only {@linkcode Libc.poll} does,
  * and nobody asks why it failed.
  *
+ * The functions are called by their address (`by_address.ts`), and bound by `Deno.dlopen` where
+ * somebody sends or receives so much that the microsecond of such a call matters.
+ *
  * Pointers inside of structures are the caller's business: memory that the kernel is to find must be
  * an `ArrayBuffer` made as such (small typed arrays may live inside of the engine's heap, and move),
  * and must be held as long as the kernel may look at it. See {@linkcode addressOf}.
@@ -16,6 +19,7 @@
  * @module
  */
 import { AgentError, ExitCode, messageOf } from "../lib/core/errors.ts";
+import { openByAddress } from "./by_address.ts";
 import { Sys } from "./layouts.ts";
 
 const LIBRARY = "libc.so.6";
@@ -44,13 +48,22 @@ const SYMBOLS = {
 /** Memory that is handed to the kernel. */
 export type Memory = Uint8Array<ArrayBuffer> | Int32Array<ArrayBuffer>;
 
+type Symbols = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
+
+/** So many batches of messages within a second are worth it. */
+const OFTEN = 500;
+
 /** The calls. Lengths in bytes; a `bigint` is one because a number there costs 100 ns. */
 export class Libc {
-  readonly #symbols: Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
+  #symbols: Symbols;
   readonly #errno: Int32Array<ArrayBuffer>;
+  #bound = false;
+  /** Batches since then, on the clock of `performance.now()`. */
+  #batches = 0;
+  #since = 0;
 
   constructor() {
-    this.#symbols = Deno.dlopen(LIBRARY, SYMBOLS).symbols;
+    this.#symbols = openByAddress(LIBRARY, SYMBOLS).symbols;
     const place = this.#symbols.__errno_location();
     if (place === null) throw new Error("__errno_location() gave no place");
     this.#errno = new Int32Array(Deno.UnsafePointerView.getArrayBuffer(place, 4));
@@ -141,12 +154,14 @@ export class Libc {
 
   /** How many messages. */
   recvmmsg(fd: number, messages: Memory, count: number, flags: number): number {
+    if (!this.#bound) this.#countBatch();
     const result = this.#symbols.recvmmsg(fd, messages, count, flags, null);
     return result < 0 ? -this.#errno[0]! : result;
   }
 
   /** How many messages: fewer than `count` where one in between could not be sent. */
   sendmmsg(fd: number, messages: Memory, count: number, flags: number): number {
+    if (!this.#bound) this.#countBatch();
     const result = this.#symbols.sendmmsg(fd, messages, count, flags);
     return result < 0 ? -this.#errno[0]! : result;
   }
@@ -157,6 +172,17 @@ export class Libc {
    */
   poll(descriptors: Memory, count: bigint, timeoutMs: number): Promise<number> {
     return this.#symbols.poll(descriptors, count, timeoutMs);
+  }
+
+  #countBatch(): void {
+    const now = performance.now();
+    if (now - this.#since >= 1_000) {
+      this.#since = now;
+      this.#batches = 0;
+    }
+    if (++this.#batches < OFTEN) return;
+    this.#bound = true;
+    this.#symbols = Deno.dlopen(LIBRARY, SYMBOLS).symbols;
   }
 }
 

@@ -5,11 +5,12 @@
  *
  * @module
  */
+import { openByAddress } from "./by_address.ts";
 
 /** Gives it back to the kernel. False where the C library has no such call: not every one is glibc. */
 export function releaseFreeMemory(): boolean {
   try {
-    const library = Deno.dlopen("libc.so.6", {
+    const library = openByAddress("libc.so.6", {
       malloc_trim: { parameters: ["usize"], result: "i32" },
     });
     library.symbols.malloc_trim(0n);

@@ -5,13 +5,14 @@
  *
  * @module
  */
+import { openByAddress } from "./by_address.ts";
 
 const CLOCK_MONOTONIC = 1;
 
 /** Microseconds; undefined where the C library cannot be asked. */
 export function monotonicMicros(): bigint | undefined {
   try {
-    const library = Deno.dlopen("libc.so.6", {
+    const library = openByAddress("libc.so.6", {
       clock_gettime: { parameters: ["i32", "buffer"], result: "i32" },
     });
     // struct timespec of 64-bit systems: two 64-bit numbers, seconds and nanoseconds.
