@@ -3,6 +3,7 @@ import { deepStrictEqual, match, ok, rejects, strictEqual } from "node:assert/st
 import { AgentError, ExitCode } from "../../lib/core/mod.ts";
 import { generateKey, writeKeyFile } from "../../lib/agent/config/keys.ts";
 import { monotonicClock } from "../../lib/core/mod.ts";
+import { freePort } from "../ports.ts";
 import { loopback, Place, TestInterfaces, until, valuesIn } from "./in_process.ts";
 import type { Running } from "./in_process.ts";
 
@@ -199,9 +200,7 @@ Deno.test("agent: agents of one computer find each other on loopback, with no ad
   const toml = (port: number) =>
     `[[network]]\nkey_file = "home.key"\nlisten = "127.0.0.1:0"\ninterfaces = ["lo"]\nport = ${port}\n`;
   // A port of its own: other tests are on the same loopback.
-  const socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
-  const { port } = socket.addr as Deno.NetAddr;
-  socket.close();
+  const port = freePort();
   const on = () => ({ toml: toml(port), interfaceSource: new TestInterfaces(loopback()) });
   const a = await place.start("a", on());
   const b = await place.start("b", on());
@@ -219,9 +218,7 @@ Deno.test("agent: agents of one computer find each other on loopback, with no ad
 
 Deno.test("agent: an interface that loses its carrier for a moment keeps its peers", async () => {
   await using place = new Place();
-  const socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
-  const { port } = socket.addr as Deno.NetAddr;
-  socket.close();
+  const port = freePort();
   const toml =
     `[[network]]\nkey_file = "home.key"\nlisten = "127.0.0.1:0"\ninterfaces = ["lo"]\nport = ${port}\n`;
   const on = () => ({ toml, interfaceSource: new TestInterfaces(loopback()) });

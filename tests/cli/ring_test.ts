@@ -3,6 +3,7 @@ import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import { sendTexts } from "../../lib/agent/ring/send.ts";
 import type { RingView } from "../../lib/http/api.ts";
 import { serveFake, until } from "../http/fake_agent.ts";
+import { freePort } from "../ports.ts";
 import { cli, outcome, spawnCli } from "./run_cli.ts";
 
 async function inFolder(work: (dir: string) => Promise<void>): Promise<void> {
@@ -12,13 +13,6 @@ async function inFolder(work: (dir: string) => Promise<void>): Promise<void> {
   } finally {
     Deno.removeSync(dir, { recursive: true });
   }
-}
-
-function freePort(): number {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr;
-  listener.close();
-  return port;
 }
 
 /** Without the times. */

@@ -65,6 +65,7 @@ Deno.test("e2e: a crashed script's values are gone everywhere; those of others s
   const held = a.start("--leafy", "publish", "script=1", "robot=ready", "--json");
   const other = a.start("--leafy", "publish", "other=2");
   await until("both show at b", async () => Object.keys(await b.values()).length === 4);
+  await until("it says so", () => held.lines.length > 0);
   deepStrictEqual(JSON.parse(held.lines[0]!).node, "a");
   held.kill("SIGKILL");
   await until("what it held is gone", async () => !("a:script" in await b.values()));
@@ -115,7 +116,14 @@ Deno.test("e2e: an idle agent writes nothing to the disk", async () => {
       return [name, size, mtime?.getTime()];
     }).sort(),
   });
-  const before = [a, b].map(look);
+  // What the meeting was worth a note is written by then, too.
+  let before = [a, b].map(look);
+  await until("both have written what there was", async () => {
+    const last = before;
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    before = [a, b].map(look);
+    return JSON.stringify(last) === JSON.stringify(before);
+  });
   // Trickle has its busiest time right after a change; leafy reads and guests are no reason to write.
   await using watch = await Watch.on(b);
   const read = await b.cli("--leafy", "read", "x", "--json");

@@ -597,20 +597,3 @@ function close(conn: Deno.Conn): void {
     // Closed already.
   }
 }
-
-/** A port of this computer that is free now, for what cannot pick one by itself. */
-export function freePort(transport: "tcp" | "udp"): number {
-  using socket = transport === "tcp"
-    ? Deno.listen({ hostname: "127.0.0.1", port: 0 })
-    : new UdpProbe();
-  return (socket.addr as Deno.NetAddr).port;
-}
-
-class UdpProbe implements Disposable {
-  readonly #socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
-  readonly addr = this.#socket.addr;
-
-  [Symbol.dispose](): void {
-    this.#socket.close();
-  }
-}

@@ -16,7 +16,8 @@ import {
 import { openMulticastLink } from "../../lib/net/multicast.ts";
 import { NATIVE_CONTEXT } from "../../lib/agent/network/native_wire.ts";
 import { concat, encodeFrame, encodePreface, NetworkKey } from "../../lib/wire/mod.ts";
-import { type AgentProcess, freePort, Place, until, Wire } from "./harness.ts";
+import { freePort } from "../ports.ts";
+import { type AgentProcess, Place, until, Wire } from "./harness.ts";
 
 /** What an attack may leave in memory, in bytes: V8 gives back late. */
 const ROOM = 60e6;
@@ -287,7 +288,7 @@ Deno.test("e2e hostile: a node that stops reading harms nobody, and catches up",
 
 Deno.test("e2e hostile: garbage, strangers and recordings on the link", async (t) => {
   await using place = new Place();
-  const port = freePort("udp");
+  const port = freePort();
   const toml = '[[network]]\nkey_file = "home.key"\ninterfaces = ["lo"]\n' +
     `listen = "127.0.0.1:0"\nport = ${port}\n`;
   const { a, works } = await pair(place, toml);

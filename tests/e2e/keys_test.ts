@@ -2,7 +2,8 @@
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import { NetworkKey } from "../../lib/wire/mod.ts";
 import { parseKey } from "../../lib/agent/config/keys.ts";
-import { type AgentProcess, freePort, Place, until } from "./harness.ts";
+import { freePort } from "../ports.ts";
+import { type AgentProcess, Place, until } from "./harness.ts";
 
 const idOf = (keyFile: string) =>
   NetworkKey.fromBytes(parseKey(Deno.readTextFileSync(keyFile))!).id;
@@ -44,7 +45,7 @@ Deno.test("e2e keys: a leafy command with another key is told so, exit code 4", 
 Deno.test("e2e keys: on one link, who has another key is named, not met with silence", async () => {
   await using place = new Place();
   place.makeKey("other.key");
-  const port = freePort("udp");
+  const port = freePort();
   const toml = (key: string) =>
     `[[network]]\nkey_file = "${key}"\ninterfaces = ["lo"]\nlisten = "127.0.0.1:0"\nport = ${port}\n`;
   const a = await place.agent("a", { toml: toml("home.key") });
@@ -73,7 +74,7 @@ Deno.test("e2e keys: on one link, who has another key is named, not met with sil
 Deno.test("e2e keys: while keys are replaced, guests are answered whichever one they hold", async () => {
   await using place = new Place();
   place.makeKey("new.key");
-  const port = freePort("udp");
+  const port = freePort();
   const toml = (keys: string[]) =>
     `[[network]]\nkeys = ${JSON.stringify(keys)}\ninterfaces = ["lo"]\n` +
     `listen = "127.0.0.1:0"\nport = ${port}\n`;
@@ -146,7 +147,8 @@ Deno.test("e2e keys: generated, written once, and joined with", async () => {
 
 Deno.test("e2e keys: with neither config nor key a new network, and two lines say how to join it", async () => {
   await using place = new Place();
-  const first = await place.agent("first", { keyFile: null });
+  const listen = `127.0.0.1:${freePort()}`;
+  const first = await place.agent("first", { keyFile: null, listen });
   const lines = first.logged(/new network|to join another Pi/);
   strictEqual(lines.length, 2, first.stderr);
   const keyFile = `${first.stateDir}/home.key`;
@@ -163,7 +165,7 @@ Deno.test("e2e keys: with neither config nor key a new network, and two lines sa
   await place.meet(first, second);
   // The next start takes the key that is there, and has nothing more to tell.
   await first.stop();
-  const again = await first.again({ listen: first.address });
+  const again = await first.again();
   await place.meet(again, second);
   deepStrictEqual(again.logged(/new network|to join another Pi/), []);
 });

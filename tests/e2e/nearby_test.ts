@@ -2,17 +2,12 @@
 import assert from "node:assert/strict";
 import type { ServiceRow } from "../../lib/http/api.ts";
 import { python } from "../learn/libzmq.ts";
+import { freePort } from "../ports.ts";
 import { skipReason } from "../skip.ts";
 import { type AgentProcess, Place, until } from "./harness.ts";
 
-/** UDP and TCP ports that nobody uses now. */
-function freePorts(): { beacon: number; rpc: number } {
-  const udp = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
-  using tcp = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const beacon = (udp.addr as Deno.NetAddr).port;
-  udp.close();
-  return { beacon, rpc: tcp.addr.port };
-}
+/** Where a beacon hears adverts, and where it answers programs. */
+const freePorts = () => ({ beacon: freePort(), rpc: freePort() });
 
 function onLoopback(place: Place, { beacon, rpc }: { beacon: number; rpc: number }): string {
   return `[[network]]
@@ -136,7 +131,7 @@ def rpc(*request):
         s.linger = 0
         s.connect("tcp://localhost:%d" % rpc_port)
         s.send(json.dumps(request).encode("utf-8"))
-        assert s.poll(5000), "no reply"
+        assert s.poll(30000), "no reply"
         return json.loads(s.recv().decode("utf-8"))
 
 # The beacon of this machine is there already: that is how networkzero decides to use its RPC.
@@ -149,16 +144,17 @@ with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
 
 replies = context.socket(zmq.REP)
 port = replies.bind_to_random_port("tcp://127.0.0.1")
-address = rpc("advertise", "python", "127.0.0.1:%d" % port, False, 20)
+address = rpc("advertise", "python", "127.0.0.1:%d" % port, False, 600)
 assert address == "127.0.0.1:%d" % port, address
 assert rpc("discover", "python", 0.5) == address
 assert rpc("discover", "nobody", 0.1) is None
 assert rpc("DISCOVER_ALL", 0.5)
 # Adverts over UDP, as another machine sends them.
 with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-    s.sendto(json.dumps(["far", "10.9.8.7:6000", 20]).encode("utf-8"), ("127.0.0.1", beacon_port))
-while rpc("discover", "far", 0.5) != "10.9.8.7:6000":
-    pass
+    far = None
+    while far != "10.9.8.7:6000":
+        s.sendto(json.dumps(["far", "10.9.8.7:6000", 20]).encode("utf-8"), ("127.0.0.1", beacon_port))
+        far = rpc("discover", "far", 0.5)
 echo = None
 while not echo:
     echo = rpc("discover", "agent-echo", 0.5)

@@ -10,6 +10,7 @@
 import assert from "node:assert/strict";
 import { Random } from "../../lib/core/mod.ts";
 import type { InboxRow, SendReceipt } from "../../lib/http/api.ts";
+import { freePort } from "../ports.ts";
 import { Place, until } from "./harness.ts";
 
 const KILLS = Number(Deno.env.get("AGENT_KILLS") ?? 30);
@@ -25,21 +26,19 @@ const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 Deno.test(`e2e: ${MESSAGES} messages while sender and receiver are killed ${KILLS} times`, async () => {
   const random = new Random(Number(Deno.env.get("AGENT_SEED") ?? 6));
   await using place = new Place();
-  const options = { toml: LIMITS, keyFile: place.keyFile, interfaces: "", listen: "127.0.0.1:0" };
+  // On fixed ports, so that each finds the other again.
+  const [first, second] = [freePort(), freePort()].map((port) => `127.0.0.1:${port}`) as [
+    string,
+    string,
+  ];
+  const options = { toml: LIMITS, keyFile: place.keyFile, interfaces: "" };
   const nodes = {
-    a: await place.agent("a", options),
-    b: await place.agent("b", options),
+    a: await place.agent("a", { ...options, listen: first, connect: [second] }),
+    b: await place.agent("b", { ...options, listen: second, connect: [first] }),
   };
-  // From now on on fixed ports, so that each finds the other again.
-  const addresses = { a: nodes.a.address, b: nodes.b.address };
   const restart = async (name: "a" | "b") => {
-    const connect = [addresses[name === "a" ? "b" : "a"]];
-    nodes[name] = await nodes[name].again({ ...options, listen: addresses[name], connect });
+    nodes[name] = await nodes[name].again();
   };
-  for (const name of ["a", "b"] as const) {
-    await nodes[name].stop();
-    await restart(name);
-  }
   await place.meet(nodes.a, nodes.b);
 
   let kills = 0;

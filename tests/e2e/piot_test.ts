@@ -7,6 +7,7 @@ import type {
   PlanView,
   SendReceipt,
 } from "../../lib/http/api.ts";
+import { freePort } from "../ports.ts";
 import { skipReason } from "../skip.ts";
 import { Place, until } from "./harness.ts";
 
@@ -24,11 +25,14 @@ Deno.test("e2e: send, inbox, outbox and links on the command line", async () => 
   const a = await place.agent("a");
   const b = await place.agent("b", { connect: [a] });
   await place.meet(a, b);
-  const sent = await a.cli("send", "b", "the kettle is on", "--name", "kitchen", "--json");
+  const sent = await a.cli(
+    ...["send", "b", "the kettle is on", "--name", "kitchen", "--wait", "30s", "--json"],
+  );
   deepStrictEqual([sent.code, sent.stderr], [0, ""]);
   const { id, state } = sent.json<SendReceipt>();
   strictEqual(state, "confirmed");
-  match((await a.cli("send", "b", '{"t":21.5}', "--json-body")).stdout, /^confirmed by b\n$/);
+  const json = await a.cli("send", "b", '{"t":21.5}', "--json-body", "--wait", "30s");
+  match(json.stdout, /^confirmed by b\n$/);
   const inbox = await b.cli("inbox", "--json");
   const rows = lines(inbox.stdout);
   deepStrictEqual(rows.map(({ from, body }) => [from, body]), [
@@ -107,7 +111,7 @@ Deno.test("e2e: call and plan; a plan goes on after its agent was killed", async
   const toml = `[[piot.action]]\nname = "note"\nrun = ["${note}"]\n` +
     `[[piot.action]]\nname = "fail"\nrun = ["${fail}"]\n`;
   const options = { toml, keyFile: place.keyFile, interfaces: "", listen: "127.0.0.1:0" };
-  let a = await place.agent("a", options);
+  let a = await place.agent("a", { ...options, listen: `127.0.0.1:${freePort()}` });
   const b = await place.agent("b", { ...options, connect: [a] });
   await place.meet(a, b);
   const ping = await a.cli("call", "*", "piot.ping", '{"x":1}', "--json");
@@ -116,7 +120,7 @@ Deno.test("e2e: call and plan; a plan goes on after its agent was killed", async
     ["a", { x: 1 }],
     ["b", { x: 1 }],
   ]);
-  const failed = await a.cli("call", "b,nobody", "fail", "--timeout", "2s");
+  const failed = await a.cli("call", "b,nobody", "fail", "--timeout", "20s");
   strictEqual(failed.code, 1);
   match(failed.stdout, /b +error +\d+ +exit code 3\nnobody +unreachable/);
   match(failed.stderr, /^failed: 2 of 2 did not answer with ok: b, nobody\n$/);
@@ -150,7 +154,7 @@ Deno.test("e2e: call and plan; a plan goes on after its agent was killed", async
     }
   });
   await a.kill();
-  a = await a.again({ ...options, listen: a.address });
+  a = await a.again();
   const ended = await running.result();
   const plan = ended.json<PlanView>();
   strictEqual(plan.status, "done", JSON.stringify(plan));

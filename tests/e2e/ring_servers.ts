@@ -5,6 +5,7 @@
  */
 import { strictEqual } from "node:assert/strict";
 import type { RingView } from "../../lib/http/api.ts";
+import { freePort } from "../ports.ts";
 import { type Child, type Place, type Spawn, until } from "./harness.ts";
 
 /** Where a server runs. */
@@ -142,15 +143,9 @@ function textsOf(path: string): string[] {
   });
 }
 
-/** Ports of 127.0.0.1 that were free a moment ago. */
+/** As many places on this computer. */
 export function freeSites(count: number): Site[] {
-  const listeners = Array.from(
-    { length: count },
-    () => Deno.listen({ hostname: "127.0.0.1", port: 0 }),
-  );
-  const sites = listeners.map(({ addr }) => ({ host: "127.0.0.1", port: addr.port }));
-  for (const listener of listeners) listener.close();
-  return sites;
+  return Array.from({ length: count }, () => ({ host: "127.0.0.1", port: freePort() }));
 }
 
 /**

@@ -73,12 +73,12 @@ Deno.test("a server that is stopped for a while: clients wait, nothing is lost",
   let before = -1;
   await until("it waits", async () => {
     await new Promise((resolve) => setTimeout(resolve, 300));
-    const same = before === answers.length && before > 0;
+    // And not because something is slow: what was answered is what was logged.
+    const same = before === answers.length && before > 0 && ring.counts(0).size === before / 3;
     before = answers.length;
     return same;
   });
   ok(before < 3 * 5_000, String(before / 3));
-  strictEqual(ring.counts(0).size, before / 3);
   ring.servers[1]?.kill("SIGCONT");
   await Promise.all([reading, writing]);
   strictEqual(answers, "OK\n".repeat(count));

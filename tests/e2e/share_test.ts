@@ -1,7 +1,7 @@
 /** Agents as processes share state: every command, its JSON, and its exit codes. */
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import type { NodeRow, PeerRow, StateEvent, StateTree, StatusView } from "../../lib/http/api.ts";
-import { Place, type Result, until } from "./harness.ts";
+import { Place, type Result, until, Watch } from "./harness.ts";
 
 const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
@@ -151,9 +151,10 @@ Deno.test("e2e: three agents share state, by every command and as documented JSO
     });
     await a.set({ "w/x": 1, other: 1 });
     await a.set({ "w/x": { two: 2 } });
-    strictEqual((await a.cli("unset", "w/x")).code, 0);
     const seen = () =>
       watch.lines.map((line) => JSON.parse(line) as StateEvent).filter(({ key }) => key === "w/x");
+    await until("x is the second", () => typeof seen().at(-1)?.value === "object");
+    strictEqual((await a.cli("unset", "w/x")).code, 0);
     await until("x has come and gone", () => seen().at(-1)?.event === "unset");
     const events = seen();
     for (const event of events) {
@@ -177,6 +178,7 @@ Deno.test("e2e: three agents share state, by every command and as documented JSO
   });
 
   await t.step("set --ttl: there, with an end, and then gone everywhere", async () => {
+    await using changes = await Watch.on(c);
     const before = Date.now();
     const set = await a.cli("set", "brief=1", "--ttl", "1500ms", "--json");
     const { node, until: end, ttlSeconds } = set.json<
@@ -185,9 +187,12 @@ Deno.test("e2e: three agents share state, by every command and as documented JSO
     deepStrictEqual([node, ttlSeconds], ["kitchen", 1.5]);
     match(end, ISO);
     ok(Date.parse(end) >= before + 1_500 && Date.parse(end) <= Date.now() + 1_500);
-    await until("it shows", async () => "kitchen:brief" in await c.values());
-    await until("it is gone", async () => !("kitchen:brief" in await c.values()));
+    const brief = (wanted: string) => ({ node, key, event }: StateEvent) =>
+      node === "kitchen" && key === "brief" && event === wanted;
+    await changes.saw("it shows", brief("set"));
+    await changes.saw("it is gone", brief("unset"));
     ok(Date.now() >= Date.parse(end) - 20, "not before its time");
+    ok(!("kitchen:brief" in await c.values()));
     ok(!("kitchen:brief" in await a.values()));
   });
 

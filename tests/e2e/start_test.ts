@@ -211,13 +211,13 @@ const noMount = Deno.uid() === 0 && canMount() ? undefined : "needs root, to mou
       );
       strictEqual(Object.keys(await a.values()).length, kept);
       // What needs no disk goes on: guests, leases, and what others say.
-      await a.set({ brief: 1 }, "20s");
+      await a.set({ brief: 1 }, "60s");
       await b.set({ x: 1 });
       await until(
         "both ways",
         async () => "a:brief" in await b.values() && (await a.values())["b:x"] === 1,
       );
-      for (let i = 0; i < 50; i++) await a.set({ brief: i }, "20s");
+      for (let i = 0; i < 50; i++) await a.set({ brief: i }, "60s");
       await until("b has the last", async () => (await b.values())["a:brief"] === 49);
       strictEqual(a.child.status, undefined);
     },

@@ -4,7 +4,8 @@ import { decodeJson, type Json, SocketTimedOutError } from "../../lib/nearby/mac
 import { fromHex } from "../../lib/wire/bytes.ts";
 import { libzmqTest } from "./libzmq.ts";
 import { dribble } from "./dribble.ts";
-import { Computer, freePort } from "./world.ts";
+import { freePort } from "../ports.ts";
+import { Computer } from "./world.ts";
 
 const WAIT = 10;
 const MS = WAIT * 1000;

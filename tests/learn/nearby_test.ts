@@ -10,7 +10,8 @@ import {
 } from "../../lib/nearby/errors.ts";
 import * as face from "../../lib/nearby/mod.ts";
 import { IdleTime } from "./idle_time.ts";
-import { Computer, computerTest, freeAddress, freePort } from "./world.ts";
+import { freePort } from "../ports.ts";
+import { Computer, computerTest, freeAddress } from "./world.ts";
 
 const WAIT = 10;
 

@@ -4,14 +4,7 @@
  * @module
  */
 import { Nearby, type NearbyOptions } from "../../lib/learn/mod.ts";
-
-/** A free TCP port that nobody else of this test run gets. */
-export function freePort(): number {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr;
-  listener.close();
-  return port;
-}
+import { freePort } from "../ports.ts";
 
 /** `127.0.0.1` and a free port. */
 export const freeAddress = (): string => `127.0.0.1:${freePort()}`;

@@ -7,6 +7,7 @@ import {
   openMulticastLink,
   readInterfaces,
 } from "../../lib/net/mod.ts";
+import { freePort } from "../ports.ts";
 
 const GROUP = "239.255.83.31";
 const lo: InterfaceInfo = readInterfaces().find(({ loopback }) => loopback)!;
@@ -15,14 +16,6 @@ interface Heard {
   text: string;
   from: string;
   arrival: Arrival;
-}
-
-/** A free UDP port. Others may take it in between, but hardly the same one. */
-function freePort(): number {
-  const socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
-  const { port } = socket.addr as Deno.NetAddr;
-  socket.close();
-  return port;
 }
 
 /** A link that keeps what it hears. */

@@ -3,6 +3,7 @@ import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import type { RingView } from "../../lib/http/api.ts";
 import { type AgentProcess, Place, type Spawn, until } from "../e2e/harness.ts";
 import { checkKilled, RingServers } from "../e2e/ring_servers.ts";
+import { freePort } from "../ports.ts";
 import { type Lab, netnsTest, type Node } from "./harness.ts";
 
 const inside = (node: Node): Spawn => (command, args, options) =>
@@ -174,7 +175,7 @@ netnsTest("a full disk: served on, reported, nothing torn, and whole again", asy
         ...[command, ...args],
       ],
     }).spawn();
-  const port = 40_000 + Deno.pid % 20_000;
+  const port = freePort();
   const server = place.start(
     ["--socket", `${place.dir}/s.sock`, "ring", "serve", "--v0.1", "--listen", `127.0.0.1:${port}`]
       .concat("--log-dir", logs),

@@ -3,6 +3,7 @@ import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { pageResponse } from "../../lib/http/page.ts";
 import { Place, type Running } from "../agent/in_process.ts";
 import { apiOf } from "../agent/piot/api.ts";
+import { freePort } from "../ports.ts";
 
 /** What a page can make a browser send anywhere: a form, as plain text, with any lines in it. */
 const form = (body: string) =>
@@ -25,12 +26,6 @@ async function say(port: number, bytes: Uint8Array): Promise<string> {
     // A reset ends it as well.
   }
   return text;
-}
-
-function freePort(): number {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  listener.close();
-  return listener.addr.port;
 }
 
 const portOf = ({ log }: Running, pattern: RegExp) =>

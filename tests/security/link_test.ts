@@ -6,12 +6,12 @@ import { openMulticastLink } from "../../lib/net/multicast.ts";
 import { NATIVE_CONTEXT } from "../../lib/agent/network/native_wire.ts";
 import { NetworkKey, ReplayGuard } from "../../lib/wire/mod.ts";
 import { loopback, Place, type Running, TestInterfaces, until } from "../agent/in_process.ts";
-import { freePort } from "../e2e/harness.ts";
+import { freePort } from "../ports.ts";
 
 /** A link on loopback with agents, and somebody who hears and sends. */
 class Link implements AsyncDisposable {
   readonly place = new Place();
-  readonly port = freePort("udp");
+  readonly port = freePort();
   readonly heard: Uint8Array[] = [];
   readonly socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
   readonly #ear = openMulticastLink({

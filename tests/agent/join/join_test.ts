@@ -16,6 +16,7 @@ import { dialSecure, SecureListener } from "../../../lib/net/mod.ts";
 import { encodeInvite } from "../../../lib/wire/invite_messages.ts";
 import { InviteKey } from "../../../lib/wire/invite.ts";
 import { encodePreface, NetworkKey } from "../../../lib/wire/mod.ts";
+import { until } from "../in_process.ts";
 
 const KEY = NetworkKey.fromBytes(new Uint8Array(32).fill(7));
 
@@ -258,9 +259,7 @@ Deno.test("join: keys that were taken and not confirmed are told, and nobody els
     },
   };
   await rejects(joinNetwork(failing), /the disk is full/);
-  for (let i = 0; i < 100 && inviter.problems.current().length === 0; i++) {
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
+  await until("it is told", () => inviter.problems.current().length > 0);
   match(inviter.problems.current().join(), /pi-2 at 127\.0\.0\.1 was given the key .* not confirm/);
   const second = inviter.options(key);
   await rejects(joinNetwork(second), /has taken this code before/);

@@ -4,12 +4,12 @@ import { findNode } from "../../../lib/agent/leafy/find.ts";
 import { type AgentError, ExitCode } from "../../../lib/core/mod.ts";
 import { NetworkKey } from "../../../lib/wire/mod.ts";
 import { generateKey } from "../../../lib/agent/config/keys.ts";
-import { freePort } from "../../e2e/harness.ts";
+import { freePort } from "../../ports.ts";
 import { loopback, Place, TestInterfaces } from "../in_process.ts";
 
 Deno.test("find: who has another key is told so, though no node says anything of itself", async () => {
   await using place = new Place();
-  const port = freePort("udp");
+  const port = freePort();
   // So quiet that nothing but an answer can be heard in the time of the test.
   const toml = `[[network]]\nkey_file = "home.key"\ninterfaces = ["lo"]\nlisten = "127.0.0.1:0"\n` +
     `port = ${port}\ntrickle_imin = "60s"\ntrickle_imax = "120s"\n`;
@@ -19,7 +19,7 @@ Deno.test("find: who has another key is told so, though no node says anything of
     findNode(network, [NetworkKey.fromBytes(key)], AbortSignal.timeout(ms));
   const node = await find(place.key, 5_000);
   strictEqual(`${node.host}:${node.port}`, a.address);
-  await rejects(find(generateKey(), 700), (error) => {
+  await rejects(find(generateKey(), 2_000), (error) => {
     strictEqual((error as AgentError).exitCode, ExitCode.Refused);
     match(
       (error as AgentError).message,

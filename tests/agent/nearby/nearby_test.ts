@@ -5,18 +5,13 @@ import { BeaconClient } from "../../../lib/learn/beacon_client.ts";
 import { Waits } from "../../../lib/learn/waiting.ts";
 import { monotonicClock, Random, Scheduler } from "../../../lib/core/mod.ts";
 import { Nearby } from "../../../lib/learn/nearby.ts";
+import { freePort } from "../../ports.ts";
 import { Place, type Running, TestInterfaces, until } from "../in_process.ts";
 import { loopback } from "../in_process.ts";
 import { apiOf, Refused } from "../piot/api.ts";
 
-/** UDP and TCP ports that nobody uses now. */
-function freePorts(): { beacon: number; rpc: number } {
-  const udp = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
-  using tcp = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const beacon = (udp.addr as Deno.NetAddr).port;
-  udp.close();
-  return { beacon, rpc: tcp.addr.port };
-}
+/** Where a beacon hears adverts, and where it answers programs. */
+const freePorts = () => ({ beacon: freePort(), rpc: freePort() });
 
 function toml(place: Place, { beacon, rpc }: { beacon: number; rpc: number }, more = ""): string {
   return `[[network]]

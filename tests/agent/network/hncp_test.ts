@@ -3,14 +3,7 @@ import { deepStrictEqual, match, ok, rejects, strictEqual, throws } from "node:a
 import { AgentError, ExitCode, monotonicClock } from "../../../lib/core/mod.ts";
 import type { Network } from "../../../lib/agent/network/network.ts";
 import { Place, until, valuesIn } from "../in_process.ts";
-
-/** A port of its own: other tests are on the same loopback. */
-function freePort(): number {
-  const socket = Deno.listenDatagram({ transport: "udp", hostname: "::1", port: 0 });
-  const { port } = socket.addr as Deno.NetAddr;
-  socket.close();
-  return port;
-}
+import { freePort } from "../../ports.ts";
 
 const toml = (port: number, more = "") =>
   `[[network]]\nname = "old"\nprofile = "hncp"\ninterfaces = []\nport = ${port}\n${more}`;

@@ -8,6 +8,7 @@ import { Scheduler, type Timer } from "../../../lib/core/scheduler.ts";
 import type { InterfaceInfo } from "../../../lib/net/mod.ts";
 import { openStore } from "../../../lib/store/mod.ts";
 import { loopback, Place } from "../in_process.ts";
+import { freePort } from "../../ports.ts";
 
 /** A clock that a test moves, and the timer that goes with it. */
 class VirtualTime {
@@ -47,9 +48,7 @@ interface Stage {
 
 async function onStage(work: (stage: Stage) => Promise<void>): Promise<void> {
   await using place = new Place();
-  const socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
-  const { port } = socket.addr as Deno.NetAddr;
-  socket.close();
+  const port = freePort();
   const toml =
     `[[network]]\nkey_file = "home.key"\nlisten = "127.0.0.1:0"\ninterfaces = ["lo*"]\nport = ${port}\n`;
   const [config] = place.config("n", { toml }).networks;

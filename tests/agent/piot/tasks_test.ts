@@ -1,5 +1,6 @@
 /** Routes, actions, calls and plans between real agents. */
 import { deepStrictEqual, match, ok, rejects, strictEqual } from "node:assert/strict";
+import { freePort } from "../../ports.ts";
 import { Place, type Running, until, valuesIn } from "../in_process.ts";
 import { apiOf, meet } from "./api.ts";
 
@@ -28,7 +29,8 @@ async function agents(
       await place.start(name, {
         toml,
         keyFile: place.keyFile,
-        listen: "127.0.0.1:0",
+        // The same after a restart.
+        listen: `127.0.0.1:${freePort()}`,
         interfaces: "",
         connect,
       }),

@@ -7,18 +7,14 @@ import { AgentError, ExitCode } from "../../../lib/core/mod.ts";
 import { Client } from "../../../lib/cli/client.ts";
 import type { RingView } from "../../../lib/http/api.ts";
 import type { NetworkView } from "../../../lib/state/mod.ts";
+import { freePort } from "../../ports.ts";
 import { interfaceInfo } from "../../net/interface_info.ts";
 import { Place, type Running, until } from "../in_process.ts";
 
 const NETWORK = (place: Place) =>
   `[[network]]\nkey_file = "${place.keyFile}"\nlisten = "127.0.0.1:0"\ninterfaces = []\n`;
 
-function ports(count: number): number[] {
-  const all = Array.from({ length: count }, () => Deno.listen({ hostname: "127.0.0.1", port: 0 }));
-  const got = all.map(({ addr }) => addr.port);
-  for (const one of all) one.close();
-  return got;
-}
+const ports = (count: number) => Array.from({ length: count }, freePort);
 
 function toml(place: Place, own: number, all: readonly number[], more = ""): string {
   const members = all.map((port, i) => `{name = "pi-${i}", host = "127.0.0.1", port = ${port}}`);
