@@ -6,10 +6,10 @@
  */
 import { concat, equalBytes, toHex } from "../wire/mod.ts";
 import type { Address, EndpointConfig, NodeId } from "./api.ts";
+import { Beat } from "./beat.ts";
 import type { Core } from "./core.ts";
 import { newPeer, type Peer } from "./peers.ts";
 import { decodeTlvs, type NodeState, TlvType } from "./tlv.ts";
-import { Trickle } from "./trickle.ts";
 
 /** Between two questions to a peer that has gone silent, in ms. */
 const PROBE_INTERVAL = 2_000;
@@ -19,14 +19,6 @@ interface Delayed {
   at: number;
   request: boolean;
   readonly wants: Set<NodeId>;
-}
-
-/** Trickle and keep-alive towards one destination. */
-interface Beat {
-  readonly trickle: Trickle;
-  lastSent: number;
-  /** Random extra before a keep-alive, in ms (RFC 7787 §6.1.2). */
-  extra: number;
 }
 
 /** What one received datagram has told so far. */
@@ -118,7 +110,7 @@ export class DatagramEndpoint {
 
   /** The network state hash changed: all Trickle timers start anew (RFC 7787 §4.3). */
   networkStateChanged(now: number): void {
-    for (const beat of this.#beats()) beat.trickle.reset(now);
+    for (const beat of this.#beats()) beat.reset(now);
     this.#core.wakeAt(this.nextWake);
   }
 
@@ -142,7 +134,7 @@ export class DatagramEndpoint {
   get nextWake(): number {
     let earliest = Infinity;
     for (const beat of this.#beats()) {
-      earliest = Math.min(earliest, beat.trickle.nextWake, this.#keepAliveAt(beat));
+      earliest = Math.min(earliest, beat.nextWake);
     }
     for (const delayed of this.#delayed.values()) earliest = Math.min(earliest, delayed.at);
     for (const peer of this.#peers()) {
@@ -237,7 +229,7 @@ export class DatagramEndpoint {
     }
     if (rx.ourId) return;
     const beat = rx.sender ? this.#peerBeats.get(rx.sender) ?? this.#beat : this.#beat;
-    beat?.trickle.hearConsistent();
+    beat?.hearConsistent();
     if (!rx.sender) return;
     rx.sender.lastContact = now;
     rx.sender.catchingUp = false;
@@ -357,32 +349,16 @@ export class DatagramEndpoint {
   }
 
   #tick(now: number, beat: Beat, to: Address | undefined): void {
-    if (now >= this.#keepAliveAt(beat)) {
-      this.#networkStateTo(now, beat, to);
-      beat.trickle.restart(now);
-    } else if (beat.trickle.wake(now)) {
-      this.#networkStateTo(now, beat, to);
-    }
-  }
-
-  #networkStateTo(now: number, beat: Beat, to: Address | undefined): void {
-    const { profile, nodes, random } = this.#core;
-    beat.lastSent = now;
-    beat.extra = random.between(0, profile.trickle.imin / 2);
+    if (!beat.wake(now)) return;
+    const { profile, nodes } = this.#core;
     const parts = [this.#networkStateTlv(now)];
-    if (beat.trickle.interval === profile.trickle.imin && !nodes.graphPending) {
+    if (beat.isQuick && !nodes.graphPending) {
       const { tlv, nodeIdBytes, hashBytes } = profile;
       const states = nodes.reachableIds().length * tlv.size(nodeIdBytes + 8 + hashBytes);
       const fits = this.#headBytes() + lengthOf(parts) + states <= profile.maxDatagram;
       if (fits) parts.push(...this.#shortStates(now));
     }
     this.#send(to, parts);
-  }
-
-  #keepAliveAt(beat: Beat): number {
-    const interval = this.config.keepAliveInterval ?? this.#core.profile.keepAlive.interval;
-    if (interval === 0) return Infinity;
-    return beat.lastSent + interval + beat.extra;
   }
 
   #networkStateTlv(now: number): Uint8Array {
@@ -426,11 +402,9 @@ export class DatagramEndpoint {
   }
 
   #newBeat(now: number): Beat {
-    return {
-      trickle: new Trickle(this.#core.profile.trickle, this.#core.random, now),
-      lastSent: now,
-      extra: 0,
-    };
+    const { profile, random } = this.#core;
+    const interval = this.config.keepAliveInterval ?? profile.keepAlive.interval;
+    return new Beat(profile.trickle, interval, random, now);
   }
 
   *#beats(): Iterable<Beat> {
