@@ -4,11 +4,11 @@
  * @module
  */
 import type { Json } from "../wire/cbor.ts";
-import type { ActionResult } from "./actions_api.ts";
+import type { ActionResult } from "./actions/api.ts";
 import type { Id } from "./fields.ts";
 import type { CloseCode } from "./frame.ts";
 import type { Header } from "./header.ts";
-import type { PlanResult, StepResult } from "./plan.ts";
+import type { PlanResult, StepResult } from "./plan/plan.ts";
 
 /** A key–value store with atomic batches (§13). */
 export interface PiotStore {

@@ -1,20 +1,20 @@
 /**
  * Floor 2: PIoT (`spec/piot.md`): links, sessions that inherit state, and messages that are
- * delivered once and in order across outages of either side. Above them actions, aggregates, plans and
- * channels.
+ * delivered once and in order across outages of either side. Above them, each in a folder: actions,
+ * aggregates of them, plans, and channels.
  *
  * @module
  */
-export { Actions, type ActionsOptions } from "./actions.ts";
-export * from "./actions_api.ts";
+export { Actions, type ActionsOptions } from "./actions/actions.ts";
+export * from "./actions/api.ts";
 export type {
   AggregateAnswer,
   AggregateMode,
   AggregateRequest,
   AggregateResult,
-} from "./aggregate.ts";
-export { parseAggregate } from "./aggregate_parse.ts";
-export { type Reducer, type ReducerName, REDUCERS } from "./aggregate_reduce.ts";
+} from "./aggregate/aggregate.ts";
+export { parseAggregate } from "./aggregate/parse.ts";
+export { type Reducer, type ReducerName, REDUCERS } from "./aggregate/reduce.ts";
 export * from "./api.ts";
 export * from "./fields.ts";
 export * from "./fnv.ts";
@@ -26,5 +26,5 @@ export type { PiotOptions } from "./context.ts";
 export type { DialMode } from "./link.ts";
 export type { Notice } from "./notices.ts";
 export { Piot } from "./piot.ts";
-export * from "./plan.ts";
-export { parsePlan } from "./plan_parse.ts";
+export * from "./plan/plan.ts";
+export { parsePlan } from "./plan/parse.ts";

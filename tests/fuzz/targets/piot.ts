@@ -15,7 +15,7 @@ import {
   parseAggregate,
   parsePlan,
 } from "../../../lib/piot/mod.ts";
-import { decodeBody, readResult } from "../../../lib/piot/actions_api.ts";
+import { decodeBody, readResult } from "../../../lib/piot/actions/api.ts";
 import { FRAMES } from "../../../lib/piot/frame.ts";
 import { readConfirm, readMsg } from "../../../lib/piot/message_frames.ts";
 import * as records from "../../../lib/piot/records.ts";
@@ -106,7 +106,7 @@ const record = machine({
 
 const body = decoder({
   name: "piot/body",
-  covers: ["lib/piot/actions_api.ts decodeBody", "lib/piot/actions_api.ts readResult"],
+  covers: ["lib/piot/actions/api.ts decodeBody", "lib/piot/actions/api.ts readResult"],
   corpus: ["cbor"],
   share: 0.5,
   decode(input) {
@@ -119,7 +119,7 @@ const body = decoder({
 /** A plan or an aggregate, or one line with what is wrong. */
 const json = machine({
   name: "piot/json",
-  covers: ["lib/piot/plan_parse.ts parsePlan", "lib/piot/aggregate_parse.ts parseAggregate"],
+  covers: ["lib/piot/plan/parse.ts parsePlan", "lib/piot/aggregate/parse.ts parseAggregate"],
   corpus: ["piot-json"],
   share: 2,
   types: { taken: ["plan", "aggregate"], refused: ["plan", "aggregate", "text"] },

@@ -208,7 +208,7 @@ function nameOfCode(code: number): string {
 /** Three nodes that can do something, and messages of any kind between them. */
 const actions = machine({
   name: "piot/actions",
-  covers: ["lib/piot/actions.ts Actions.accepted"],
+  covers: ["lib/piot/actions/actions.ts Actions.accepted"],
   corpus: ["cbor"],
   share: 0.1,
   steps: 300,
@@ -306,8 +306,8 @@ const rows = machine({
     "lib/piot/inbox.ts Inbox.load",
     "lib/piot/seen.ts SeenIds.load",
     "lib/piot/notices.ts Notices.load",
-    "lib/piot/actions.ts Actions.load",
-    "lib/piot/plan_journal.ts readJournal",
+    "lib/piot/actions/actions.ts Actions.load",
+    "lib/piot/plan/journal.ts readJournal",
   ],
   corpus: ["piot-record"],
   share: 0.5,
