@@ -45,7 +45,7 @@ export type Happening =
 type Without<T> = T extends unknown ? Omit<T, "id"> : never;
 
 /** How long anything may take before the test gives up. */
-const PATIENCE_MS = 15_000;
+const PATIENCE_MS = 40_000;
 
 /** An actor at work. It ends with the lab. */
 export class Actor {

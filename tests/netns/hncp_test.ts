@@ -1,10 +1,10 @@
 /** Profile `hncp` between real agents, on cables and switches made of network namespaces. */
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import { encodeHncpVersion, hncpProfile, TlvEncoder } from "../../lib/dncp/mod.ts";
-import type { NodeRow } from "../../lib/http/api.ts";
+import type { NodeRow, StateEvent } from "../../lib/http/api.ts";
 import { concat } from "../../lib/wire/bytes.ts";
 import { offences } from "../dncp/pysyma_rules.ts";
-import { type AgentProcess, Place, until } from "../e2e/harness.ts";
+import { type AgentProcess, Place, until, Watch } from "../e2e/harness.ts";
 import { netnsTest, type Node } from "./harness.ts";
 
 const toml = (more = "", agent = "") =>
@@ -159,11 +159,15 @@ netnsTest(
     }
     strictEqual(await seqnos(), before, "readers leave no trace");
 
+    await using watch = await Watch.on(two);
     const publish = ["publish", "guest/x=7", "--via", "[fe80::1%veth0]"];
     const { code, stderr } = await leaf(...publish, "--ttl", "3s").result();
     deepStrictEqual([code, stderr], [0, ""]);
-    await values(two, { ...all, "one:guest/x": 7 }, "one publishes for the leaf");
-    await values(two, all, "its time is over");
+    const isGuest = (wanted: string) => ({ node, key, event }: StateEvent) =>
+      node === "one" && key === "guest/x" && event === wanted;
+    strictEqual((await watch.saw("one publishes for the leaf", isGuest("set"))).value, 7);
+    await watch.saw("its time is over", isGuest("unset"));
+    await values(two, all, "all else is there");
 
     const mirror = leaf("publish", "leaf/y=8", "--via", "[fe80::1%veth0]");
     const seen = async () => Object.keys(await two.values()).some((key) => key.endsWith(":leaf/y"));

@@ -159,10 +159,9 @@ netnsTest("netns lsoe: acknowledgements of nothing, lists without a session", as
       ["0400050000", "0500050000", "ff00080000000101"].flatMap((pdu) => pduFrames(route, pdu)),
     );
   }
-  const before = (await a.metrics())["agent_lsoe_frames_received_total"]!;
   await stranger.send(pduFrames({ to: macs[0], from: STRANGER }, "020003"));
   await session(a, "has heard all", ({ peerMac }) => peerMac === STRANGER);
-  ok(before >= 51);
+  ok((await a.metrics())["agent_lsoe_frames_received_total"]! > 51);
   deepStrictEqual(watch.events.filter(({ event }) => event === "error" || event === "closed"), []);
   await watch.stop();
   await unharmed(world);
@@ -218,8 +217,8 @@ netnsTest("netns lsoe: 10 000 forged stations that want a session", async (lab) 
   await using place = new Place();
   const world = await scene(lab, place);
   const { stranger, macs, a } = world;
-  const flood = async (from: number) => {
-    for (let i = from; i < from + 10_000; i += 1_000) {
+  const flood = async (from: number, count = 10_000) => {
+    for (let i = from; i < from + count; i += 1_000) {
       await stranger.send(
         Array.from({ length: 1_000 }, (_, k) => {
           const route = { to: macs[0], from: forged(i + k) };
@@ -234,7 +233,14 @@ netnsTest("netns lsoe: 10 000 forged stations that want a session", async (lab) 
   const before = a.rss();
   await flood(10_000);
   ok((a.rss() - before) / MB < 150, `${(a.rss() - before) / MB} MB more`);
-  strictEqual((await sessionsOf(a)).length, 64);
+  // Those that came to nothing make room for the next ones.
+  let from = 20_000;
+  await until("all places are taken, and no more", async () => {
+    const { length } = await sessionsOf(a);
+    ok(length <= 64, `${length} sessions`);
+    if (length < 64) await flood(from += 1_000, 1_000);
+    return length === 64;
+  });
   ok(a.stderr.split("\n").length < 200, "not a line for each");
   await unharmed(world);
   // The flood ends, and what it left goes.
@@ -248,13 +254,18 @@ netnsTest("netns lsoe: a storm of OPENs in the name of the peer", async (lab) =>
   const { stranger, macs, a, b, counter } = world;
   const route = { to: macs[0], from: macs[1] };
   const id = Uint8Array.fromHex((await sessionsOf(a))[0]!.peerId.replaceAll(":", ""));
-  for (let i = 0; i < 4_000; i += 200) {
+  const began = performance.now();
+  let i = 0;
+  await until("thousands are refused", async () => {
     await stranger.send(
       Array.from({ length: 200 }, (_, k) => pduFrames(route, openPdu(1_000 + i + k, id))).flat(),
     );
-  }
-  ok(await counter("refused") > 3_000, "hardly any was followed");
-  ok(await counter("sessions_closed") <= 6, a.stderr);
+    i += 200;
+    return await counter("refused") > 3_000;
+  });
+  // One a second is followed.
+  const seconds = (performance.now() - began) / 1_000;
+  ok(await counter("sessions_closed") <= 3 + seconds, a.stderr);
   // There is no secrecy in LSOE: this costs a session. But it comes back, and then stays.
   await opened([a, b], "veth0");
   for (const agent of [a, b]) {

@@ -55,10 +55,10 @@ netnsTest(
     // That the patterns mean nothing that is here is worth a word, while it lasts.
     const speechless = async () =>
       (await a.status()).problems.filter((each) => /speaks on no interface: .*\(lan\)/.test(each));
-    strictEqual((await speechless()).length, 1);
+    await until("it says so", async () => (await speechless()).length === 1);
     await rename("lan", "veth0");
     await opened([a, b], "veth0");
-    deepStrictEqual(await speechless(), []);
+    await until("it is over", async () => (await speechless()).length === 0);
   },
 );
 
