@@ -105,6 +105,8 @@ function paint({ text, tone }: Toned, { colour }: Look): string {
 
 /** Text without what could steer a terminal: control characters and changes of direction. */
 export function harmless(text: string): string {
+  // Nearly always; and the classes below are compiled from Unicode's tables when they are first used.
+  if (/^[ -~]*$/.test(text)) return text;
   return text.replace(
     /[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu,
     (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
