@@ -1,16 +1,20 @@
 /**
  * The program as `deno bundle` makes it: `main.js`, and one chunk for everything that is imported
- * lazily, so that a light command loads no daemon code. The same source gives the same bytes, in
- * whatever folder it lies.
+ * lazily, so that a light command loads no daemon code. What loads much is gathered again
+ * (`gather.ts`). The same source gives the same bytes, in whatever folder it lies.
  *
  * `deno bundle` needs esbuild, which Deno itself fetches from the npm registry into its cache.
  *
  * @module
  */
+import { gathered } from "./gather.ts";
 import { sha256 } from "./sums.ts";
 
 /** File name → text; `main.js` is where it starts. Sorted by name. */
 export type Bundle = ReadonlyMap<string, string>;
+
+/** Commands whose code is gathered. */
+const HEAVY = ["run", "leafy_read"];
 
 /** So many hexadecimal digits of a hash stand in the name of a chunk. */
 const DIGITS = 12;
@@ -24,13 +28,34 @@ const REFERENCE = /"\.\/([\w.-]+\.js)"/g;
  * @throws {Error} with the bundler's words.
  */
 export async function bundle(entry: string): Promise<Bundle> {
-  const folder = await Deno.makeTempDir({ prefix: "agent-bundle-" });
   const path = await Deno.realPath(entry);
+  const raw = await bundleFiles([path]);
+  const main = path.replace(/^.*\//, "").replace(/\.ts$/, ".js");
+  // What is gathered must not depend on the bundler's names either.
+  const files = await gathered(await renamed(raw, main), HEAVY, bundleFiles);
+  for (const [name, text] of files) {
+    // A face that only passes names on may become a chunk without a word. An empty file is what a
+    // power cut leaves, so the packed file would take it for damage, and unpack for ever.
+    files.set(name, text === "" ? "\n" : lazily(text));
+  }
+  return await renamed(files, "main.js");
+}
+
+/** Bundles the programs that start at these files, which lie in one folder. Name → text. */
+async function bundleFiles(
+  entries: readonly string[],
+  external: readonly string[] = [],
+): Promise<Map<string, string>> {
+  const folder = await Deno.makeTempDir({ prefix: "agent-bundle-" });
   try {
     const { code, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["bundle", "--quiet", "--minify", "--code-splitting", "--outdir", folder, path],
+      args: [
+        ...["bundle", "--quiet", "--minify", "--code-splitting", "--outdir", folder],
+        ...external.flatMap((name) => ["--external", name]),
+        ...entries,
+      ],
       // The bundler looks for deno.json from here on upwards.
-      cwd: path.replace(/[^/]*$/, ""),
+      cwd: (entries[0] as string).replace(/[^/]*$/, ""),
       stdin: "null",
       stdout: "null",
       stderr: "piped",
@@ -38,12 +63,9 @@ export async function bundle(entry: string): Promise<Bundle> {
     if (code !== 0) throw new Error(`deno bundle failed: ${new TextDecoder().decode(stderr)}`);
     const files = new Map<string, string>();
     for await (const { name } of Deno.readDir(folder)) {
-      const text = lazily(await Deno.readTextFile(`${folder}/${name}`));
-      // A face that only passes names on may become a chunk without a word. An empty file is what a
-      // power cut leaves, so the packed file would take it for damage, and unpack for ever.
-      files.set(name, text === "" ? "\n" : text);
+      files.set(name, await Deno.readTextFile(`${folder}/${name}`));
     }
-    return await renamed(files, entry.replace(/^.*\//, "").replace(/\.ts$/, ".js"));
+    return files;
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
@@ -67,7 +89,7 @@ export function lazily(text: string): string {
  * until all names differ.
  */
 export async function renamed(files: ReadonlyMap<string, string>, entry: string): Promise<Bundle> {
-  const stem = (name: string) => name.replace(/(-[A-Z0-9]{8})?\.js$/, "");
+  const stem = (name: string) => name.replace(/(-([A-Z0-9]{8}|[0-9a-f]{12}))*\.js$/, "");
   const refer = (text: string, names: ReadonlyMap<string, string>) =>
     text.replace(REFERENCE, (all, name) => names.has(name) ? `"./${names.get(name)}"` : all);
   let names = new Map([...files.keys()].map((name) => [name, `${stem(name)}.js`]));
