@@ -19,8 +19,9 @@ import {
 } from "../wire/preface.ts";
 import { formatHostPort } from "./address.ts";
 import { ConnReader, EndOfStream, setNoDelay, writeAll } from "./conn_reader.ts";
-import { SecureStream, STALL_MS } from "./secure_stream.ts";
+import { SecureStream } from "./secure_stream.ts";
 import { newStreamCounters, type StreamCounters } from "./stream_counters.ts";
+import { STALL_MS } from "./tcp_stream.ts";
 
 /** What {@linkcode dialSecure} wants to know. */
 export interface DialOptions {

@@ -23,8 +23,9 @@ export {
   type ListenOptions,
   SecureListener,
 } from "./secure_listener.ts";
-export { HARD_CAP, HIGH_WATER, SecureStream, STALL_MS } from "./secure_stream.ts";
-export { type ByteStream, dialPlain, PlainListener, PlainStream } from "./plain_stream.ts";
+export { HARD_CAP, SecureStream } from "./secure_stream.ts";
+export { dialPlain, PlainListener, PlainStream } from "./plain_stream.ts";
+export { type ByteStream, HIGH_WATER, STALL_MS } from "./tcp_stream.ts";
 export { canCarry, needsReopening, selectInterfaces } from "./select.ts";
 export * from "./stream_counters.ts";
 export { type LinkMachine, TcpLinks, type TcpLinksOptions } from "./tcp_links.ts";

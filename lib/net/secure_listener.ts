@@ -26,9 +26,10 @@ import { Complaints } from "./complaints.ts";
 import { ConnReader, EndOfStream, setNoDelay, writeAll } from "./conn_reader.ts";
 import { tellAndLinger } from "./linger.ts";
 import { listenTcp } from "./listen_tcp.ts";
-import { SecureStream, STALL_MS } from "./secure_stream.ts";
+import { SecureStream } from "./secure_stream.ts";
 import { SilentStreams } from "./silent_streams.ts";
 import { newStreamCounters, type StreamCounters } from "./stream_counters.ts";
+import { STALL_MS } from "./tcp_stream.ts";
 
 /** What a connection did that led to no stream. */
 export type ListenerProblem =
