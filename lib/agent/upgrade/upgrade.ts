@@ -11,6 +11,9 @@ import { type AgentLink, type Starter, starterOf, waitReady } from "./restart.ts
 
 export type { AgentLink };
 
+/** The old version ran here before: it gets so long at the least to become ready again, in ms. */
+const LEAST_FOR_OLD = 30_000;
+
 /** What was asked for. */
 export interface UpgradeOptions {
   /** The new program file. */
@@ -165,7 +168,8 @@ async function startNew(trial: Trial): Promise<void> {
     try {
       const now = await agent.program().then((view) => view.boot, () => boot);
       await starter.startAgain();
-      await waitReady(agent, now, timeoutMs, () => starter.failed());
+      const patience = Math.max(timeoutMs, LEAST_FOR_OLD);
+      await waitReady(agent, now, patience, () => starter.failed());
     } catch (error) {
       throw new AgentError(
         `${said}; ${was} is back in ${place.path}, but does not run (${messageOf(error)}); start ` +
