@@ -30,7 +30,7 @@ import type {
 } from "../http/api.ts";
 import { decodeTlvs, tlvName } from "../dncp/mod.ts";
 import type { InterfaceInfo } from "../net/mod.ts";
-import { type StateChange, toStateJson } from "../state/mod.ts";
+import { MAX_TIME, type StateChange, toStateJson } from "../state/mod.ts";
 import { toHex } from "../wire/mod.ts";
 import { type InterfaceEvents, interfaceRow } from "./interface_events.ts";
 import type { LsoeService } from "./lsoe/lsoe.ts";
@@ -38,6 +38,7 @@ import { LINKS_PREFIX, LSOE_ID_KEY } from "./lsoe/entry.ts";
 import { cablesOf } from "./lsoe/graph.ts";
 import { metricsOf } from "./metrics.ts";
 import type { NearbyService } from "./nearby/service.ts";
+import { networkNamed } from "./network/named.ts";
 import type { Network } from "./network/network.ts";
 import type { PiotService } from "./piot/service.ts";
 import type { Problems } from "./problems.ts";
@@ -262,16 +263,7 @@ export class ApiView implements AgentApi {
   }
 
   #network(name: string | undefined): Network {
-    const { networks } = this.#options;
-    const found = name === undefined
-      ? networks[0]
-      : networks.find(({ config }) => config.name === name);
-    if (found) return found;
-    const names = networks.map(({ config }) => config.name).join(", ");
-    throw new AgentError(
-      `there is no network "${name}"; this agent is in ${names}`,
-      ExitCode.NotThere,
-    );
+    return networkNamed(this.#options.networks, name);
   }
 }
 
@@ -285,11 +277,8 @@ function foreignTlvs({ machine, profile, codec }: Network, id: string): TlvRow[]
   });
 }
 
-/** The last moment that a date can tell, in ms since 1970 (ECMA-262, time values). */
-const END_OF_TIME = 8.64e15;
-
 function checkEnd(wall: number, ttlMs = 0): void {
-  if (wall + ttlMs < END_OF_TIME) return;
+  if (wall + ttlMs < MAX_TIME) return;
   throw new AgentError("this TTL is longer than any date; set it without one", ExitCode.Usage);
 }
 

@@ -40,7 +40,7 @@ export function writeDurably(path: string, text: string, newMode = 0o644): void 
     }
     throw error;
   }
-  syncFolder(path.slice(0, path.lastIndexOf("/")) || "/");
+  syncFolder(folderOf(path));
 }
 
 /** The file itself, where the path is a link to it. */
@@ -50,6 +50,11 @@ function followLinks(path: string): string {
   } catch {
     return path;
   }
+}
+
+/** The folder that a file of this absolute path is in. */
+export function folderOf(path: string): string {
+  return path.slice(0, path.lastIndexOf("/")) || "/";
 }
 
 /** Flushes a folder, so that what was renamed in it stays so. */

@@ -5,6 +5,7 @@
  */
 import type { Metric, RingView } from "../http/api.ts";
 import type { LsoeFigures } from "./lsoe/lsoe.ts";
+import { single, snake } from "./metric.ts";
 import { type NearbyFigures, nearbyMetrics } from "./nearby/figures.ts";
 import type { Network } from "./network/network.ts";
 import { type PiotFigures, piotMetrics } from "./piot/figures.ts";
@@ -21,11 +22,6 @@ export interface AgentFigures {
   readonly piot?: PiotFigures | undefined;
   /** Absent where it is switched off. */
   readonly nearby?: NearbyFigures | undefined;
-}
-
-/** `fooBar` → `foo_bar`. */
-function snake(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
 
 /** All metric families. Labels: the network's name and nothing that grows. */
@@ -98,7 +94,7 @@ export function metricsOf(networks: readonly Network[], agent: AgentFigures): Me
   ];
 }
 
-function lsoeMetrics({ counters, sessions, sendErrors, reports }: LsoeFigures): Metric[] {
+function lsoeMetrics({ counters, sessions, sendErrors, losses, reports }: LsoeFigures): Metric[] {
   const family = (
     name: string,
     help: string,
@@ -118,6 +114,18 @@ function lsoeMetrics({ counters, sessions, sendErrors, reports }: LsoeFigures): 
       return single(`agent_lsoe_${words}_total`, help, "counter", value);
     }),
     family("sessions", "LSOE sessions, by state.", "gauge", "state", Object.entries(sessions)),
+    family(
+      "receive_losses_total",
+      "LSOE frames that came and were not read: dropped by the kernel as the agent was slow, too long," +
+        " or an error of the interface.",
+      "counter",
+      "cause",
+      [
+        ["dropped", losses.dropped],
+        ["truncated", losses.truncated],
+        ["interface", losses.receiveErrors],
+      ],
+    ),
     ...(sendErrors.size === 0 ? [] : [family(
       "send_errors_total",
       "LSOE PDUs that could not be sent, by the kernel's word.",
@@ -156,8 +164,4 @@ function ringMetrics(ring: RingView): Metric[] {
       ring.members.filter(({ state }) => state === "up").length,
     ),
   ];
-}
-
-function single(name: string, help: string, type: Metric["type"], value: number): Metric {
-  return { name, help, type, samples: [{ value }] };
 }

@@ -14,6 +14,7 @@ import type {
 import { type InterfaceInfo, parseHostPort } from "../net/mod.ts";
 import { interfaceMatcher } from "./config/config.ts";
 import { formatCode, joinLine, MOST_ADDRESSES, reachableAddresses } from "./join/invite_code.ts";
+import { networkNamed } from "./network/named.ts";
 import type { Network } from "./network/network.ts";
 import { selfFile } from "./self.ts";
 import { VERSION } from "./version.ts";
@@ -76,7 +77,10 @@ export class Program implements ProgramApi {
       );
     }
     if (reachable.length > MOST_ADDRESSES) {
-      throw new AgentError(`at most ${MOST_ADDRESSES} addresses, please`, ExitCode.Usage);
+      throw new AgentError(
+        `an invitation has room for ${MOST_ADDRESSES} addresses; name fewer: --address HOST`,
+        ExitCode.Usage,
+      );
     }
     const { key, row } = invites.make(ttlMs);
     const code = formatCode({ addresses: reachable, key });
@@ -113,13 +117,6 @@ export class Program implements ProgramApi {
   }
 
   #network(name: string | undefined): Network {
-    const { networks } = this.#options;
-    const found = networks.find(({ config }) => name === undefined || config.name === name);
-    if (found) return found;
-    const names = networks.map(({ config }) => config.name).join(", ");
-    throw new AgentError(
-      `there is no network "${name}"; this agent is in ${names}`,
-      ExitCode.NotThere,
-    );
+    return networkNamed(this.#options.networks, name);
   }
 }

@@ -25,8 +25,8 @@ export const AGENT_PREFIX = "agent/";
 export const MAX_KEY_BYTES = 255;
 /** Arrays and objects within each other in one value, at the most; leaves room for what goes around it. */
 export const MAX_VALUE_DEPTH = 32;
-/** The latest time that has a calendar date (ECMA-262 §21.4.1.1). */
-const MAX_TIME = 8.64e15;
+/** The latest time that has a calendar date, in ms since 1970 (ECMA-262 §21.4.1.1). */
+export const MAX_TIME = 8.64e15;
 
 const encoder = new TextEncoder();
 

@@ -14,7 +14,7 @@ import type { StateEvent } from "../../lib/http/api.ts";
 import { type InterfaceInfo, type InterfaceSource, readInterfaces } from "../../lib/net/mod.ts";
 
 /** Nothing of the environment of whoever runs the tests. */
-export const NO_ENV = { get: () => undefined };
+const NO_ENV = { get: () => undefined };
 
 /** Interfaces that change when a test says so. */
 export class TestInterfaces implements InterfaceSource {

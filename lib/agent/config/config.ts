@@ -8,7 +8,7 @@ import { AgentError, ExitCode, messageOf } from "../../core/errors.ts";
 import { nodeNameProblem } from "../../state/names.ts";
 import type { KeyFile } from "./keys.ts";
 import { didYouMean } from "./nearest.ts";
-import { defaultsOf, listenOf, parseConfig, type ParsedConfig, STREAM_PORT } from "./parse.ts";
+import { defaultsOf, listenOf, parseConfig, type ParsedConfig, PORTS } from "./parse.ts";
 import {
   absolutePath,
   defaultStateDir,
@@ -18,10 +18,10 @@ import {
   variable,
 } from "./paths.ts";
 import type { ringRows } from "./ring.ts";
-import { ownName, type Values } from "./row.ts";
+import { flag, ownName, type Values } from "./row.ts";
 import { type agentRows, networkRows } from "./schema.ts";
 import type { actionRows, lsoeRows, nearbyRows, piotRows, routeRows } from "./schema_protocols.ts";
-import { hostPort, listenAddress, listOf, type ValueType, WrongValue } from "./types.ts";
+import { hostPort, listenAddress, listOf } from "./types.ts";
 
 /** An address to listen on or to dial, complete. */
 export interface Endpoint {
@@ -122,8 +122,6 @@ export interface RunOptions {
   onReload(listener: (load: () => Config) => void): void;
 }
 
-/** UDP and, for `connect`, TCP or UDP port of a profile. */
-const PORTS = { native: STREAM_PORT, hncp: 8_231 } as const;
 /** A config file is text that people write; more than this is something else. */
 const MAX_FILE_BYTES = 1_048_576;
 
@@ -162,7 +160,9 @@ function readText(path: string): string {
     // Not only plain files: /dev/null stands for the defaults, and a shell gives `<(…)` as a pipe.
     const { isDirectory, size } = Deno.statSync(path);
     if (isDirectory) throw new AgentError(`${path} is not a file`, ExitCode.Config);
-    if (size > MAX_FILE_BYTES) throw new AgentError(`${path} is too large`, ExitCode.Config);
+    if (size > MAX_FILE_BYTES) {
+      throw new AgentError(`${path} is larger than 1 MiB, and so no config`, ExitCode.Config);
+    }
     return new TextDecoder("utf-8", { fatal: true }).decode(Deno.readFileSync(path));
   } catch (cause) {
     if (cause instanceof AgentError) throw cause;
@@ -347,17 +347,6 @@ function exists(path: string): boolean {
   } catch (error) {
     return !(error instanceof Deno.errors.NotFound) &&
       !(error instanceof Deno.errors.NotADirectory);
-  }
-}
-
-/** The value of a flag, or undefined where it was not given. */
-function flag<T>(name: string, type: ValueType<T>, typed: unknown): T | undefined {
-  if (typed === undefined) return undefined;
-  try {
-    return type.parse(typed);
-  } catch (error) {
-    if (!(error instanceof WrongValue)) throw error;
-    throw new AgentError(`${name} ${error.message}`, ExitCode.Usage, { cause: error });
   }
 }
 

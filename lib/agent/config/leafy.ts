@@ -79,14 +79,3 @@ export interface RemoteMirrorOptions {
   /** The entries are published through this node now, or no longer. */
   onChange(change: { readonly node: string; readonly connected: boolean; why?: string }): void;
 }
-
-/**
- * The module `lib/agent/leafy/remote.ts`. All calls throw AgentError: exit code 3 where no node
- * answered in time, 4 where one answers with another key or refuses.
- */
-export interface LeafyRemote {
-  remoteRead(options: RemoteReadOptions): Promise<RemoteReadResult>;
-  remotePublish(options: RemotePublishOptions): Promise<RemoteAck>;
-  /** Returns when `stop` is aborted. */
-  remoteMirror(options: RemoteMirrorOptions): Promise<void>;
-}

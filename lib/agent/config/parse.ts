@@ -49,6 +49,8 @@ export class ConfigMistakes extends AgentError {
 
 /** TCP port of native networks. */
 export const STREAM_PORT = 8_331;
+/** UDP and, for `connect`, TCP or UDP port of a profile. */
+export const PORTS = { native: STREAM_PORT, hncp: 8_231 } as const;
 
 /** Values nested deeper than this are nobody's config. */
 const MAX_DEPTH = 16;
@@ -333,7 +335,7 @@ function crossCheckNetworks(config: ParsedConfig, problems: Problem[]): void {
     names.add(network.name);
     crossCheckHncp(network, at, problems);
     if (network.profile === "hncp") {
-      const port = network.port ?? 8_231;
+      const port = network.port ?? PORTS.hncp;
       if (hncpPorts.has(port)) {
         problems.push({
           path: at("port"),

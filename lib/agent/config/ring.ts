@@ -15,11 +15,12 @@ import {
   path,
   text,
   type ValueType,
+  within,
   WrongValue,
 } from "./types.ts";
 
 /** `lib/ring` says why; not imported, so that reading a config loads no machine. */
-export const MOST_MEMBERS = 71;
+const MOST_MEMBERS = 71;
 /** Of v0.2 of the protocol. */
 export const RING_PORT = 55_552;
 
@@ -76,14 +77,6 @@ export const ringMembers: ValueType<readonly RingMember[]> = {
     return members;
   },
 };
-
-function within<T>(step: string, parse: () => T): T {
-  try {
-    return parse();
-  } catch (error) {
-    throw error instanceof WrongValue ? error.inside(step) : error;
-  }
-}
 
 export const ringRows = {
   enabled: key(boolean, false, "Serve the pzog ring. All of this table can change while it runs."),

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { AgentError, ExitCode } from "../../core/errors.ts";
 import { nodeNameProblem } from "../../state/names.ts";
 import { integer, text, type ValueType, type Written, WrongValue } from "./types.ts";
 
@@ -56,6 +57,20 @@ export function open<T>(
 /** The same key, which holds from the start of the agent on. */
 export function atStart<T>(row: Row<T>, where: true | "hncp" = true): Row<T> {
   return { ...row, atStart: where };
+}
+
+/**
+ * The value of a flag of the command line; undefined where it was not given.
+ * @throws {AgentError} exit code 2
+ */
+export function flag<T>(name: string, type: ValueType<T>, typed: unknown): T | undefined {
+  if (typed === undefined) return undefined;
+  try {
+    return type.parse(typed);
+  } catch (error) {
+    if (!(error instanceof WrongValue)) throw error;
+    throw new AgentError(`${name} ${error.message}`, ExitCode.Usage, { cause: error });
+  }
 }
 
 /** What may stand before the colon of NODE:KEY, also `NAME~ab12` or an id. */

@@ -203,7 +203,8 @@ export function records<T extends Record<string, unknown>>(
   return listOf(one);
 }
 
-function within<T>(step: string | number, parse: () => T): T {
+/** What `parse` says is wrong is wrong at this step: an index, or a key. */
+export function within<T>(step: string | number, parse: () => T): T {
   try {
     return parse();
   } catch (error) {

@@ -10,12 +10,9 @@ import type { Offer } from "../../wire/invite_messages.ts";
 import { NetworkKey } from "../../wire/key.ts";
 import type { Config, NetworkConfig } from "../config/config.ts";
 import { readKeyFile, writeKeyFile } from "../config/keys.ts";
-import { parseConfig, STREAM_PORT } from "../config/parse.ts";
+import { parseConfig, PORTS, STREAM_PORT } from "../config/parse.ts";
 import { toml } from "../config/render.ts";
-import { writeDurably } from "../durable.ts";
-
-/** UDP port of the multicast where nothing else is said. */
-const MULTICAST_PORT = 8_331;
+import { folderOf, writeDurably } from "../durable.ts";
 
 /** What the person asked for. */
 export interface JoinWishes {
@@ -235,7 +232,7 @@ function tableOf({ network, keyFiles, connect, offer, listen }: Table): string {
     "[[network]]",
     `name = ${toml(network)}`,
     keys,
-    ...(offer.port === MULTICAST_PORT ? [] : [`port = ${offer.port}`]),
+    ...(offer.port === PORTS.native ? [] : [`port = ${offer.port}`]),
     ...(listen === undefined ? [] : [`listen = ${toml(listen)}`]),
     ...(connect === undefined ? [] : [`connect = ${toml([connect])}`]),
     "",
@@ -266,10 +263,6 @@ function freeListen({ networks }: Config): string | undefined {
 
 function stem(path: string): string {
   return path.replace(/\.key$/, "");
-}
-
-function folderOf(path: string): string {
-  return path.slice(0, path.lastIndexOf("/")) || "/";
 }
 
 function exists(path: string): boolean {

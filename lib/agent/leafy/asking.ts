@@ -9,16 +9,3 @@ import type { Wanted } from "../config/leafy.ts";
 export function addressText({ node = "", key, prefix }: Wanted): string {
   return `${node}:${key ?? `${prefix ?? ""}*`}`;
 }
-
-/** Waits, or until somebody wants to stop. */
-export function sleep(ms: number, stop: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      stop.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    stop.addEventListener("abort", done);
-  });
-}

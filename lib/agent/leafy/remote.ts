@@ -1,6 +1,8 @@
 /**
  * Leafy over the network: from a computer that runs no agent, or about another one's view. Loaded
- * by the commands `--leafy read` and `--leafy publish` alone, so it imports single files.
+ * by the commands `--leafy read` and `--leafy publish` alone, so it imports single files. All calls
+ * throw AgentError: exit code 3 where no node answered in time, 4 where one answers with another key or
+ * refuses.
  *
  * @module
  */
@@ -15,11 +17,12 @@ import {
 import { dialSecure } from "../../net/dial.ts";
 import type { SecureStream } from "../../net/secure_stream.ts";
 import type { Entries } from "../../http/api.ts";
-import { AGENT_PREFIX, checkKey, checkValue, quote } from "../../state/entry.ts";
+import { AGENT_PREFIX, checkKey, checkValue, MAX_TIME, quote } from "../../state/entry.ts";
 import { WireError } from "../../wire/bytes.ts";
 import { NetworkKey } from "../../wire/key.ts";
 import type { Endpoint } from "../config/config.ts";
-import { addressText, sleep } from "./asking.ts";
+import { sleep } from "../patience.ts";
+import { addressText } from "./asking.ts";
 import type {
   LeafyNetwork,
   RemoteAck,
@@ -32,8 +35,6 @@ import type {
 /** Wait before the mirror connects again after its first hop went, in ms: first and longest. */
 const FIRST_PAUSE = 250;
 const LONGEST_PAUSE = 5_000;
-/** The last moment that a date can tell, in ms since 1970; a node may tell a later one. */
-const END_OF_TIME = 8.64e15;
 
 /** Ask a node for entries. One round trip behind the connect. */
 export async function remoteRead(options: RemoteReadOptions): Promise<RemoteReadResult> {
@@ -81,7 +82,8 @@ export async function remotePublish(options: RemotePublishOptions): Promise<Remo
   return {
     node: ack.node,
     id: ack.id,
-    until: new Date(Math.min(ack.until, END_OF_TIME)).toISOString(),
+    // A node may tell a later one than a date can.
+    until: new Date(Math.min(ack.until, MAX_TIME)).toISOString(),
     ttlMs: ack.grantedMs,
   };
 }

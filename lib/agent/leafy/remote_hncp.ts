@@ -37,7 +37,8 @@ import {
   type Value,
 } from "../../state/mod.ts";
 import type { Endpoint } from "../config/config.ts";
-import { addressText, sleep } from "./asking.ts";
+import { sleep } from "../patience.ts";
+import { addressText } from "./asking.ts";
 import type {
   LeafyNetwork,
   RemoteAck,
@@ -62,7 +63,7 @@ export async function readHncp(options: RemoteReadOptions): Promise<RemoteReadRe
   const read = await exchange<HncpReader, HncpReadResult>(node, deadline, {
     make: (now, send) => new HncpReader(now, send),
     done: (reader) => {
-      if (reader.failed) throw new AgentError("it does not answer", ExitCode.Unreachable);
+      if (reader.failed) throw silent();
       return reader.result;
     },
   });
@@ -166,13 +167,20 @@ async function mirrorThrough(
         return true;
       }
       if (!connected && patient?.aborted) {
-        throw new AgentError("it does not answer", ExitCode.Unreachable);
+        throw silent();
       }
       return one.lost ? true : undefined;
     },
     also: patient ? [stop, patient] : [stop],
   });
   if (connected) told(false, stop.aborted ? "withdrawn" : "nothing heard from it any more");
+}
+
+function silent(): AgentError {
+  return new AgentError(
+    "it does not answer; does a node of this network run there?",
+    ExitCode.Unreachable,
+  );
 }
 
 /** A machine that talks with one address. */

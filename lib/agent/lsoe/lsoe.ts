@@ -4,14 +4,7 @@
  *
  * @module
  */
-import {
-  AgentError,
-  type Clock,
-  ExitCode,
-  messageOf,
-  Random,
-  type Scheduler,
-} from "../../core/mod.ts";
+import { AgentError, type Clock, ExitCode, messageOf, type Scheduler } from "../../core/mod.ts";
 import type { LsoeEventRow, LsoeSessionRow } from "../../http/api.ts";
 import {
   type LabelBinding,
@@ -20,7 +13,7 @@ import {
   type SessionState,
   type SessionView,
 } from "../../lsoe/mod.ts";
-import type { InterfaceInfo, LabelSource, PacketSystem } from "../../net/mod.ts";
+import type { InterfaceInfo, LabelSource, Losses, PacketSystem } from "../../net/mod.ts";
 import { type Feed, feedInto } from "../network/feed.ts";
 import { Listeners } from "../listeners.ts";
 import type { Log } from "../log.ts";
@@ -38,6 +31,7 @@ import {
 import { LSOE_ID_KEY } from "./entry.ts";
 import { LsoePort } from "./port.ts";
 import type { PublishedInto } from "../own_entries.ts";
+import { seeded } from "../seeded.ts";
 import { LinkPublisher } from "./publish.ts";
 import { type ReportCounters, Reporter } from "./report.ts";
 import { carrierRow, eventRow, LsoeLog, sessionRow } from "./tell.ts";
@@ -80,6 +74,8 @@ export interface LsoeFigures {
   readonly sessions: Readonly<Record<SessionState, number>>;
   /** Frames that could not be sent, by the kernel's word. */
   readonly sendErrors: ReadonlyMap<string, number>;
+  /** Frames that came and were not handed on. */
+  readonly losses: Losses;
   readonly reports: Readonly<ReportCounters> | undefined;
 }
 
@@ -189,6 +185,7 @@ export class LsoeService {
       counters: { ...machine.counters },
       sessions,
       sendErrors: port.errors,
+      losses: port.losses,
       reports: reporter?.counters,
     };
   }
@@ -239,11 +236,10 @@ export class LsoeService {
     const reporter = url === undefined
       ? undefined
       : new Reporter({ url, problems, now: () => clock.now() });
-    const seed = randomBytes(4).reduce((value, byte) => value * 256 + byte, 0);
     const machine = new Lsoe({
       config: machineConfig(table, () => this.#chosen),
       localId,
-      random: new Random(seed),
+      random: seeded(randomBytes),
       now: clock.now(),
       output: {
         send: (index, destination, datagrams) => port.send(index, destination, datagrams),

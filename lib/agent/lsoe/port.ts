@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Frame, PacketPort, PacketSystem } from "../../net/mod.ts";
+import type { Frame, Losses, PacketPort, PacketSystem } from "../../net/mod.ts";
 import type { Mac } from "../../wire/mod.ts";
 
 /** What a {@linkcode LsoePort} tells. */
@@ -25,6 +25,8 @@ export class LsoePort {
   #port: PacketPort | undefined;
   /** Frames that could not be sent, by why. */
   readonly errors = new Map<string, number>();
+  /** Of the sockets before this one. */
+  #lost: Losses = { dropped: 0, truncated: 0, receiveErrors: 0 };
 
   constructor(ethertype: number, listener: LsoePortListener) {
     this.#ethertype = ethertype;
@@ -33,6 +35,11 @@ export class LsoePort {
 
   get isOpen(): boolean {
     return this.#port !== undefined;
+  }
+
+  /** Frames that came and were not handed on. */
+  get losses(): Losses {
+    return this.#port === undefined ? this.#lost : sum(this.#lost, this.#port.losses());
   }
 
   /** @throws {AgentError} where CAP_NET_RAW is missing. */
@@ -47,7 +54,7 @@ export class LsoePort {
       },
       failed: (reason) => {
         if (!isMine()) return;
-        this.#port = undefined;
+        this.#letGo();
         this.#listener.failed(reason);
       },
     });
@@ -80,13 +87,26 @@ export class LsoePort {
   }
 
   close(): void {
+    this.#letGo()?.close();
+  }
+
+  #letGo(): PacketPort | undefined {
     const port = this.#port;
+    this.#lost = this.losses;
     this.#port = undefined;
-    port?.close();
+    return port;
   }
 
   #count(error: string): void {
     const word = this.errors.has(error) || this.errors.size < MOST_WORDS ? error : "other";
     this.errors.set(word, (this.errors.get(word) ?? 0) + 1);
   }
+}
+
+function sum(a: Losses, b: Losses): Losses {
+  return {
+    dropped: a.dropped + b.dropped,
+    truncated: a.truncated + b.truncated,
+    receiveErrors: a.receiveErrors + b.receiveErrors,
+  };
 }

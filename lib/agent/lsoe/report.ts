@@ -8,6 +8,7 @@
  */
 import { messageOf } from "../../core/mod.ts";
 import type { Report } from "../../lsoe/mod.ts";
+import { atMost, sleep } from "../patience.ts";
 import type { Problems } from "../problems.ts";
 
 /** A report that was not taken by then is dropped, in ms. */
@@ -89,13 +90,7 @@ export class Reporter {
   /** Sends what waits, for so many ms at the most, and then no more. */
   async close(patience: number): Promise<void> {
     if (this.#waiting > 0) {
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, patience);
-        this.#idle = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
+      await atMost(patience, new Promise<void>((resolve) => this.#idle = resolve));
     }
     this.#stop.abort();
     this.#client?.close();
@@ -186,16 +181,4 @@ function reasonOf(error: unknown): string {
     innermost = innermost.cause;
   }
   return messageOf(innermost).replace(/\s+/g, " ").slice(0, 160);
-}
-
-async function sleep(ms: number, stop: AbortSignal): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const timer = setTimeout(done, ms);
-    function done() {
-      clearTimeout(timer);
-      stop.removeEventListener("abort", done);
-      resolve();
-    }
-    stop.addEventListener("abort", done, { once: true });
-  });
 }

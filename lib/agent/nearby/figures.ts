@@ -4,6 +4,7 @@
  * @module
  */
 import type { Metric } from "../../http/api.ts";
+import { single, snake } from "../metric.ts";
 
 export interface NearbyFigures {
   readonly counters: Readonly<Record<string, number>>;
@@ -25,16 +26,12 @@ const HELP: Readonly<Record<string, string>> = {
 
 /** As metric families. */
 export function nearbyMetrics({ counters, own, known }: NearbyFigures): Metric[] {
-  const one = (name: string, help: string, type: Metric["type"], value: number): Metric => ({
-    name: `agent_nearby_${name}`,
-    help,
-    type,
-    samples: [{ value }],
-  });
+  const one = (name: string, help: string, type: Metric["type"], value: number) =>
+    single(`agent_nearby_${name}`, help, type, value);
   return [
     ...Object.entries(HELP).map(([name, help]) =>
       one(
-        `${name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}_total`,
+        `${snake(name)}_total`,
         help,
         "counter",
         counters[name] ?? 0,

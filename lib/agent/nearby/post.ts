@@ -21,6 +21,7 @@ import type { InterfaceInfo } from "../../net/mod.ts";
 import { resolveHost4 } from "../../net/resolve.ts";
 import type { Config } from "../config/config.ts";
 import type { Log } from "../log.ts";
+import { atMost } from "../patience.ts";
 import type { Problems } from "../problems.ts";
 import { broadcastPlaces } from "./places.ts";
 
@@ -120,11 +121,7 @@ export class Post {
     this.#closed = true;
     clearTimeout(this.#timer);
     if (this.#told.size > 0 && !this.#service) {
-      const goodbye = this.#goodbye().catch(() => {});
-      let timer: ReturnType<typeof setTimeout> | undefined;
-      const late = new Promise<void>((done) => timer = setTimeout(done, GOODBYE));
-      await Promise.race([goodbye, late]);
-      clearTimeout(timer);
+      await atMost(GOODBYE, this.#goodbye().catch(() => {}));
     }
     this.#waits.stop();
     await this.#looking;

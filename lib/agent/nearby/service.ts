@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { AgentError, type Clock, ExitCode, Random, type Scheduler } from "../../core/mod.ts";
+import { AgentError, type Clock, ExitCode, type Scheduler } from "../../core/mod.ts";
 import type {
   AdvertiseRequest,
   FoundService,
@@ -35,6 +35,7 @@ import { NewsDesk } from "./news.ts";
 import { Post } from "./post.ts";
 import { globsOf, opensPorts, ownAddresses, type PlacesConfig } from "./places.ts";
 import type { PublishedInto } from "../own_entries.ts";
+import { seeded } from "../seeded.ts";
 import { ServicePublisher } from "./publisher.ts";
 import { RemoteServices } from "./remote.ts";
 
@@ -87,8 +88,7 @@ export class NearbyService implements NearbyApi {
     this.#around = around;
     const { scheduler, clock, networks, problems, log, onFault, randomBytes } = around;
     this.#feed = feedInto(scheduler, onFault);
-    const seed = randomBytes(4).reduce((value, byte) => value * 256 + byte, 0);
-    const random = new Random(seed);
+    const random = seeded(randomBytes);
     this.#ground = { scheduler, random, onProblem: (message) => log.debug(`nearby: ${message}`) };
     this.#publisher = new ServicePublisher(networks, clock, problems);
     this.#remote = new RemoteServices(networks, () => this.#sharedChanged());

@@ -27,6 +27,7 @@ import { addressOf } from "../../net/address.ts";
 import { linkLocal6 } from "../../net/select.ts";
 import { equalBytes } from "../../wire/mod.ts";
 import { HNCP_GROUP, MAX_DATAGRAM, QUESTION } from "./hncp_wire.ts";
+import { LateAnswers } from "./late_answers.ts";
 import type { CounterGroup, NetworkTransport, Served, TransportOptions } from "./transport.ts";
 
 const LOCALHOST = "::1";
@@ -59,7 +60,7 @@ export class HncpTransport implements NetworkTransport, DncpTransport {
   readonly #closing = new Set<Promise<void>>();
   #local: UdpPort | undefined;
   #localEndpoint: EndpointId = SERVER_ENDPOINT;
-  #answers = 0;
+  readonly #answers = new LateAnswers(ANSWER_SPREAD, MOST_ANSWERS);
   #takeOver: ReturnType<typeof setInterval> | undefined;
   #machine: Dncp | undefined;
   #proxy: LeafProxy | undefined;
@@ -295,15 +296,12 @@ export class HncpTransport implements NetworkTransport, DncpTransport {
 
   /**
    * A leaf looks for a first hop. As shncpd and pysyma do, it is answered by unicast, after a random
-   * moment, so that not all nodes of a link answer at once (RFC 7787 §4.4).
+   * moment (RFC 7787 §4.4).
    */
   #answerLater(endpoint: EndpointId, from: Address, question: Uint8Array): void {
-    if (this.#answers >= MOST_ANSWERS) return;
-    this.#answers++;
-    setTimeout(() => {
-      this.#answers--;
+    this.#answers.give(() => {
       if (this.#links.has(endpoint)) this.#unicast(endpoint, from, question);
-    }, Math.random() * ANSWER_SPREAD);
+    });
   }
 
   #unicast(endpoint: EndpointId, from: Address, payload: Uint8Array): void {

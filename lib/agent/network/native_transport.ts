@@ -27,10 +27,12 @@ import {
   WrongKeyError,
 } from "../../net/mod.ts";
 import { decodeDiscovery, encodeDiscovery } from "../../leafy/mod.ts";
+import { LateAnswers } from "./late_answers.ts";
 import { NATIVE_CONTEXT } from "./native_wire.ts";
 import type { NetworkKey } from "../../wire/mod.ts";
 import type { Endpoint, NetworkConfig } from "../config/config.ts";
 import type { NetworkSecrets } from "../keys.ts";
+import { atMost } from "../patience.ts";
 import { Invites } from "../join/invites.ts";
 import { type JoinOffer, serveJoin } from "../join/streams.ts";
 import { OpenStreams } from "./open_streams.ts";
@@ -100,7 +102,7 @@ export class NativeTransport implements NetworkTransport {
   #machine: Dncp | undefined;
   #leaves: LeafStreams | undefined;
   #lastStream = 0;
-  #answers = 0;
+  readonly #answers = new LateAnswers(ANSWER_SPREAD, MOST_ANSWERS);
 
   constructor(options: TransportOptions) {
     const { config, secrets, nodeId, epoch, randomBytes } = options;
@@ -306,10 +308,7 @@ export class NativeTransport implements NetworkTransport {
   async #flushed(streams: readonly SecureStream[]): Promise<void> {
     const busy = streams.filter((stream) => stream.buffered > 0);
     if (busy.length === 0) return;
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<void>((resolve) => timer = setTimeout(resolve, LAST_WORDS));
-    await Promise.race([late, Promise.all(busy.map((stream) => stream.flushed()))]);
-    clearTimeout(timer);
+    await atMost(LAST_WORDS, Promise.all(busy.map((stream) => stream.flushed())));
   }
 
   multicast(endpoint: EndpointId, payload: Uint8Array): void {
@@ -356,23 +355,18 @@ export class NativeTransport implements NetworkTransport {
     open?.close(reason);
   }
 
-  /**
-   * After a random moment, so that not all nodes of a link answer at once; and with the key of the
-   * question, because who asks has perhaps no other one.
-   */
+  /** With the key of the question, because who asks has perhaps no other one. */
   #answerLater(
     endpoint: EndpointId,
     from: Address,
     how: { port: number; keyIndex: number },
     most = MOST_ANSWERS,
   ): void {
-    if (this.#streamPort === 0 || this.#answers >= most) return;
-    this.#answers++;
-    setTimeout(() => {
-      this.#answers--;
+    if (this.#streamPort === 0) return;
+    this.#answers.give(() => {
       const here = encodeDiscovery({ type: "here", port: this.#streamPort });
       this.#links.get(endpoint)?.multicast.sendTo(from, here, how);
-    }, Math.random() * ANSWER_SPREAD);
+    }, most);
   }
 
   #linkProblem({ name }: InterfaceInfo): string {

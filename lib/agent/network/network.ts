@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type Clock, messageOf, Random, type Scheduler } from "../../core/mod.ts";
+import { type Clock, messageOf, type Scheduler } from "../../core/mod.ts";
 import { Dncp, type EndpointId, type NodeId, type Profile } from "../../dncp/mod.ts";
 import { type GuestBook, LeafyServer } from "../../leafy/mod.ts";
 import { type InterfaceInfo, needsReopening } from "../../net/mod.ts";
@@ -29,6 +29,7 @@ import type { NetworkSecrets } from "../keys.ts";
 import type { Log } from "../log.ts";
 import { linkEndpoint, type NetworkTransport } from "./transport.ts";
 import type { Problems } from "../problems.ts";
+import { seeded } from "../seeded.ts";
 import { kitOf, profileOf } from "./profiles.ts";
 
 /** For this long after the start the picture may lack nodes that have not been met yet, in ms. */
@@ -140,12 +141,11 @@ export class Network {
       self: () => this.machine.nodeId,
       partial: () => this.partial(),
     });
-    const seed = randomBytes(4);
     this.machine = new Dncp({
       profile: this.profile,
       nodeId,
       seqno: store.sequenceFloor(config.name) ?? 0,
-      random: new Random(seed.reduce((value, byte) => value * 256 + byte, 0)),
+      random: seeded(randomBytes),
       transport: this.transport,
       now: clock.now(),
       events: this.#events(),

@@ -5,6 +5,8 @@
  * @module
  */
 import { messageOf } from "../../core/mod.ts";
+import { concat } from "../../wire/bytes.ts";
+import { atMost } from "../patience.ts";
 
 /** What is kept of stderr, for people. */
 const MOST_STDERR = 2_000;
@@ -73,9 +75,8 @@ export async function runCommand(
   await feed(child.stdin, stdin);
   const { code } = await child.status;
   // Its children may hold the pipes open: for as long as it had time itself.
-  const killed = () => new Promise<void>((resolve) => setTimeout(resolve, LAST_BYTES));
   const whole = Promise.all([stdout, stderr]);
-  await (how === "ended" ? whole : Promise.race([whole, killed()]));
+  await (how === "ended" ? whole : atMost(LAST_BYTES, whole));
   clearTimeout(timer);
   signal.removeEventListener("abort", cancel);
   const ended = how as CommandResult["how"];
@@ -134,13 +135,7 @@ async function gather(
     if (length > most) tooMuch();
     else chunks.push(chunk);
   }
-  const all = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0));
-  let at = 0;
-  for (const chunk of chunks) {
-    all.set(chunk, at);
-    at += chunk.length;
-  }
-  return all;
+  return concat(chunks);
 }
 
 /** The last of what it says. */

@@ -14,6 +14,7 @@ import {
   type SecureStream,
 } from "../../net/mod.ts";
 import type { ConnectionId, Piot } from "../../piot/mod.ts";
+import { atMost } from "../patience.ts";
 import type { Problems } from "../problems.ts";
 
 /** Port of plain links (spec/piot.md §2). */
@@ -190,10 +191,7 @@ class Pipe {
 
   /** Closes the stream behind what was written. */
   async end(): Promise<void> {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<void>((resolve) => timer = setTimeout(resolve, LAST_WORDS));
-    await Promise.race([late, this.#empty().then(() => this.#stream.flushed())]);
-    clearTimeout(timer);
+    await atMost(LAST_WORDS, this.#empty().then(() => this.#stream.flushed()));
     this.#stream.close("done");
     this.#whenEmpty?.();
   }

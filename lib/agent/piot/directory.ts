@@ -10,7 +10,6 @@ import {
   formatHostPort,
   type HostPort,
   type InterfaceInfo,
-  isLinkLocal6,
   parseHostPort,
   type SecureStream,
 } from "../../net/mod.ts";
@@ -19,6 +18,7 @@ import { jsonEqual, NAME_KEY, StateRefusal, type Value } from "../../state/mod.t
 import { interfaceMatcher } from "../config/config.ts";
 import { reachableAddresses } from "../join/invite_code.ts";
 import type { Network } from "../network/network.ts";
+import { hostOfPeer } from "../network/peers.ts";
 import type { Problems } from "../problems.ts";
 import {
   addressesOf,
@@ -248,11 +248,8 @@ export class Directory {
     const port = entry && portOf(entry);
     if (entry === undefined || port === undefined) return [];
     const told = addressesOf(entry, this.#host);
-    const near = machine.peers().filter((peer) => peer.node === node).map((peer) => {
-      const { host } = parseHostPort(peer.address, 0);
-      const scoped = !isLinkLocal6(host) || host.includes("%");
-      return { host: scoped ? host : `${host}%${peer.endpointName}`, port };
-    });
+    const near = machine.peers().filter((peer) => peer.node === node)
+      .map((peer) => ({ host: hostOfPeer(peer), port }));
     const all = new Map([...near, ...told].map((one) => [formatHostPort(one.host, one.port), one]));
     const now = this.#options.clock.now();
     return [...all].filter(([address]) => (this.#avoided.get(`${node} ${address}`) ?? 0) <= now)

@@ -6,7 +6,7 @@
 import { type ActionCall, type ActionHandler, type Actions, Status } from "../../piot/mod.ts";
 import type { Problems } from "../problems.ts";
 import { runCommand } from "./commands.ts";
-import type { MailboxHost } from "./mailbox.ts";
+import type { MailboxHost } from "./host.ts";
 import type { ActionTable } from "./piot_config.ts";
 
 /** Bytes of an answer. */

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Metric } from "../../http/api.ts";
+import { single, snake } from "../metric.ts";
 
 /** Counts since the start. */
 export interface PiotCounters {
@@ -54,18 +55,14 @@ const HELP: Readonly<Record<keyof PiotCounters, string>> = {
 
 /** As metric families. */
 export function piotMetrics(figures: PiotFigures): Metric[] {
-  const one = (name: string, help: string, type: Metric["type"], value: number): Metric => ({
-    name: `agent_piot_${name}`,
-    help,
-    type,
-    samples: [{ value }],
-  });
+  const one = (name: string, help: string, type: Metric["type"], value: number) =>
+    single(`agent_piot_${name}`, help, type, value);
   const { counters, links, sessions, connections, outbox, outboxBytes, inbox } = figures;
   const { undelivered } = figures;
   return [
     ...(Object.keys(HELP) as (keyof PiotCounters)[]).map((name) =>
       one(
-        `${name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}_total`,
+        `${snake(name)}_total`,
         HELP[name],
         "counter",
         counters[name],

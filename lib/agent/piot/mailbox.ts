@@ -14,9 +14,9 @@ import type {
   SendReceipt,
   SendRequest,
 } from "../../http/api.ts";
-import type { Destination, Id, LinkView, Message, Piot, PiotEvent } from "../../piot/mod.ts";
+import type { Id, LinkView, Message, Piot, PiotEvent } from "../../piot/mod.ts";
 import { Listeners } from "../listeners.ts";
-import type { Directory } from "./directory.ts";
+import type { MailboxHost } from "./host.ts";
 import { eventRow, inboxRow, linkRow, noticeRow, outboxRow } from "./rows.ts";
 import { Sending } from "./sending.ts";
 import { Waiters } from "./waiters.ts";
@@ -25,25 +25,6 @@ import { Waiters } from "./waiters.ts";
 const MOST_SHOWN = 100;
 /** Requests that may wait for the inbox at a time. */
 const MOST_POLLS = 64;
-
-/** What runs. */
-export interface MailboxHost {
-  readonly machine: Piot;
-  readonly directory: Directory;
-  /** Hands input to the machine, and has it flushed behind the batch that it belongs to. */
-  readonly input: (step: (machine: Piot, now: number) => void) => void;
-  /** Entries and octets that an outbox holds. */
-  readonly limits: () => { readonly holdEntries: number; readonly holdBytes: number };
-  /** Messages that a route works on. */
-  readonly isRouted: (message: Message) => boolean;
-  /** Notices of undelivered messages came or went. */
-  readonly noticed: () => void;
-  /**
-   * A destination is going to be used, or was used for the first time: the machine may not know yet
-   * who that is, and where.
-   */
-  readonly wanted: (to: Destination) => void;
-}
 
 /** Implements what `lib/http` translates. */
 export class Mailbox implements MessagesApi {

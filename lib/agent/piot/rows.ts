@@ -18,7 +18,6 @@ import {
   CBOR_BODY,
   CloseCode,
   type Header,
-  type Id,
   type LinkView,
   type Message,
   MessageKind,
@@ -26,10 +25,8 @@ import {
   type OutboxView,
   type PiotEvent,
 } from "../../piot/mod.ts";
+import { MAX_TIME } from "../../state/mod.ts";
 import { decodeCbor, encodeCbor } from "../../wire/mod.ts";
-
-/** Names a node for people: by its id, and by what else it is called. */
-export type NameOf = (id: Id | undefined, otherwise: string) => string;
 
 const TEXT = /^text\//;
 const JSON_TYPE = /^application\/(?:[\w.+-]+\+)?json\b/;
@@ -103,24 +100,21 @@ export function bodyValue({ type = CBOR_BODY }: Header, body: Uint8Array): JsonV
   return body.toBase64();
 }
 
-export function headerView(header: Header): HeaderView {
+function headerView(header: Header): HeaderView {
   const { name, type, created, origin, original, hops } = header;
   return {
     ...(name !== undefined && { name }),
     ...(type !== undefined && { type }),
-    ...(created !== undefined && created < END_OF_TIME && { created: isoTime(created) }),
+    ...(created !== undefined && created < MAX_TIME && { created: isoTime(created) }),
     ...(origin !== undefined && { origin }),
     ...(original !== undefined && { original }),
     ...(hops !== undefined && { hops }),
   };
 }
 
-/** The last moment that a date can tell, in ms since 1970 (ECMA-262, time values). */
-const END_OF_TIME = 8.64e15;
-
 /** ms since 1970 as ISO 8601. */
 export function isoTime(ms: number): string {
-  return new Date(Math.min(ms, END_OF_TIME)).toISOString();
+  return new Date(Math.min(ms, MAX_TIME)).toISOString();
 }
 
 /** Names a received message at this agent. */

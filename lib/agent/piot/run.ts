@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type Clock, Random, type Scheduler } from "../../core/mod.ts";
+import type { Clock, Scheduler } from "../../core/mod.ts";
 import { formatHostPort, type InterfaceInfo } from "../../net/mod.ts";
 import {
   Actions,
@@ -21,17 +21,17 @@ import { type MessageStore, openMessages, type Store } from "../../store/mod.ts"
 import { WireError } from "../../wire/bytes.ts";
 import type { Log } from "../log.ts";
 import type { Problems } from "../problems.ts";
+import { seeded } from "../seeded.ts";
 import { afterInput, Again } from "./again.ts";
 import { Connections, PIOT_PORT } from "./connections.ts";
 import { acquaintanceOf, Directory, type KnownNode, type PiotNetwork } from "./directory.ts";
 import { CommandExecutor } from "./executor.ts";
 import type { PiotCounters, PiotFigures } from "./figures.ts";
 import { identityOf } from "./identity.ts";
-import type { MailboxHost } from "./mailbox.ts";
+import type { MailboxHost, TasksHost } from "./host.ts";
 import { machineConfig, type PiotTables, readKey } from "./piot_config.ts";
 import { RouteEngine } from "./routes.ts";
 import { closeName } from "./rows.ts";
-import type { TasksHost } from "./tasks.ts";
 import { PiotLog, unreadable } from "./tell.ts";
 
 /** Calls and plans wait so long for a session with a node that can be dialled, in ms. */
@@ -297,14 +297,13 @@ export class PiotRun implements MailboxHost, TasksHost {
 
   #makeMachine(): Piot {
     const { name, clock, randomBytes } = this.#around;
-    const seed = randomBytes(4).reduce((value, byte) => value * 256 + byte, 0);
     const connections = this.#connections;
     return new Piot({
       id: this.id,
       name,
       config: this.#config,
       store: this.#store,
-      random: new Random(seed),
+      random: seeded(randomBytes),
       randomBytes,
       wall: () => clock.wall(),
       hooks: this.actions,

@@ -7,7 +7,7 @@
 import { AgentError, type Clock, ExitCode } from "../../core/mod.ts";
 import type { SendReceipt, SendRequest } from "../../http/api.ts";
 import type { Destination, Header, Id, LinkView, PiotEvent } from "../../piot/mod.ts";
-import type { MailboxHost } from "./mailbox.ts";
+import type { MailboxHost } from "./host.ts";
 import { encodeMessage } from "./rows.ts";
 import { Waiters } from "./waiters.ts";
 

@@ -5,17 +5,11 @@
  */
 import { AgentError, ExitCode } from "../../core/mod.ts";
 import type { CallRequest, CallResult, JsonValue, PlanView, TasksApi } from "../../http/api.ts";
-import type { Actions, Id, Piot } from "../../piot/mod.ts";
+import type { Actions, Piot } from "../../piot/mod.ts";
 import { jsonEqual } from "../../state/mod.ts";
 import { acquaintanceOf, type PiotNetwork } from "./directory.ts";
 import { PIOT_KEY, readEntry } from "./entry.ts";
-import type { MailboxHost } from "./mailbox.ts";
-
-/** What runs. */
-export interface TasksHost extends Pick<MailboxHost, "machine" | "directory" | "input"> {
-  readonly id: Id;
-  readonly actions: Actions;
-}
+import type { TasksHost } from "./host.ts";
 
 /** Implements what `lib/http` translates. */
 export class Tasks implements TasksApi {

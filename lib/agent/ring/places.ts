@@ -10,6 +10,7 @@ import { AGENT_PREFIX, type Value } from "../../state/mod.ts";
 import type { Endpoint } from "../config/config.ts";
 import type { RingMember } from "../config/ring.ts";
 import type { Network } from "../network/network.ts";
+import { hostOfPeer } from "../network/peers.ts";
 import type { Whereabouts } from "./server.ts";
 
 /** The entry by which a node tells where its ring server is. */
@@ -104,8 +105,7 @@ export class NodePlaces extends FixedPlaces {
     ).find((place) => place !== undefined);
     const at = told?.port ?? port;
     // Where DNCP meets it: with a link-local address this is the only one that leads there.
-    const seen = machine.peers().filter((peer) => nodes.includes(peer.node))
-      .flatMap(({ address, endpointName }) => hostOf(address, endpointName));
+    const seen = machine.peers().filter((peer) => nodes.includes(peer.node)).map(hostOfPeer);
     return [...(told?.addresses ?? []), ...seen].map((host) => ({ host, port: at }));
   }
 
@@ -137,13 +137,4 @@ function readPlace(value: Value): { port: number; addresses: string[] } | undefi
     port,
     addresses: texts.filter((one) => /^[0-9A-Fa-f.:]{2,45}$/.test(one)).slice(0, MOST_ADDRESSES),
   };
-}
-
-/** The host of `HOST:PORT` or `[HOST]:PORT`, a link-local one with the interface that it was met on. */
-function hostOf(address: string, endpoint: string): string[] {
-  const [, six, four] = /^(?:\[([^\]]+)\]|([^:]+)):\d+$/.exec(address) ?? [];
-  const host = six ?? four ?? address;
-  if (!isLinkLocal6(host) || host.includes("%")) return [host];
-  // A stream that was taken does not tell.
-  return [`${host}%${endpoint}`];
 }

@@ -7,6 +7,7 @@ import { messageOf, Random } from "../../core/mod.ts";
 import { formatHostPort } from "../../net/address.ts";
 import { randomText } from "../../ring/mod.ts";
 import type { Endpoint } from "../config/config.ts";
+import { sleep } from "../patience.ts";
 import { LogFile, SHARES } from "./log.ts";
 
 /** Wait for a connection, and for an answer, in ms. */
@@ -65,8 +66,9 @@ export async function sendTexts(options: SendOptions): Promise<SendResult> {
   let sent = 0;
   let failed = 0;
   write("start sprog run");
-  for (let i = 0; (count < 0 || i < count) && !stop.aborted; i++) {
-    if (i > 0 && !await pause(options.intervalMs, stop)) break;
+  for (let i = 0; count < 0 || i < count; i++) {
+    if (i > 0) await sleep(options.intervalMs, stop);
+    if (stop.aborted) break;
     const target =
       targets[roundRobin ? i % targets.length : random.below(targets.length)] as Target;
     const text = message ?? randomText(random, ...length);
@@ -196,18 +198,4 @@ class Connection {
     this.#waiting = undefined;
     waiting?.(line);
   }
-}
-
-/** Whether to go on. */
-async function pause(ms: number, stop: AbortSignal): Promise<boolean> {
-  await new Promise<void>((resolve) => {
-    const timer = setTimeout(done, ms);
-    stop.addEventListener("abort", done, { once: true });
-    function done() {
-      clearTimeout(timer);
-      stop.removeEventListener("abort", done);
-      resolve();
-    }
-  });
-  return !stop.aborted;
 }

@@ -3,19 +3,19 @@
  *
  * @module
  */
-import { type Clock, Random, type Scheduler } from "../../core/mod.ts";
+import type { Clock, Scheduler } from "../../core/mod.ts";
 import type { RingView } from "../../http/ring_api.ts";
 import { formatHostPort } from "../../net/address.ts";
-import { Logger, type RingCounters, type RingOutput } from "../../ring/mod.ts";
-import { Ring } from "../../ring/mod.ts";
+import { Logger, Ring, type RingCounters, type RingOutput } from "../../ring/mod.ts";
 import type { Endpoint } from "../config/config.ts";
 import { ownIndex, RING_PORT, type RingTable } from "../config/ring.ts";
 import { type Feed, feedInto } from "../network/feed.ts";
+import { seeded } from "../seeded.ts";
 import { RingLogs } from "./log.ts";
 import { RingSockets } from "./sockets.ts";
 
 /** Port of v0.1. */
-export const LOGGER_PORT = 55_551;
+const LOGGER_PORT = 55_551;
 /** The other servers' answers to what was handed to them are waited for so long at the end, in ms. */
 const LAST_ANSWERS = 1_000;
 
@@ -110,7 +110,6 @@ export class RingServer {
       return;
     }
     this.#index = ownIndex(table, name);
-    const seed = randomBytes(4).reduce((value, byte) => value * 256 + byte, 0);
     this.#machine = this.#ring = new Ring({
       config: {
         ...config,
@@ -123,7 +122,7 @@ export class RingServer {
         reconnect: table.reconnect,
         connectTimeout: table.connect_timeout,
       },
-      random: new Random(seed),
+      random: seeded(randomBytes),
       now: scheduler.now(),
       output,
       membersAt: (address) => options.whereabouts.membersAt(address),

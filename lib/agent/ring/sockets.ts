@@ -7,6 +7,7 @@
 import { AgentError, ExitCode, messageOf } from "../../core/mod.ts";
 import { formatHostPort, plainAddress } from "../../net/address.ts";
 import type { ConnectionId, Remote } from "../../ring/mod.ts";
+import { concat } from "../../wire/bytes.ts";
 
 /** What is read at a time. */
 const READ_BYTES = 16_384;
@@ -235,7 +236,7 @@ export class RingSockets {
       while (one.queue.length > 0) {
         const all = one.queue;
         one.queue = [];
-        const bytes = all.length === 1 ? all[0] as Uint8Array : join(all);
+        const bytes = all.length === 1 ? all[0] as Uint8Array : concat(all);
         for (let at = 0; at < bytes.length;) {
           const count = await one.conn.write(bytes.subarray(at));
           at += count;
@@ -282,16 +283,6 @@ export class RingSockets {
     one.resume = undefined;
     resume?.();
   }
-}
-
-function join(all: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(all.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const one of all) {
-    bytes.set(one, at);
-    at += one.length;
-  }
-  return bytes;
 }
 
 function shut(conn: Deno.Conn): void {

@@ -66,7 +66,7 @@ export interface FactsWanted {
 }
 
 /** The places of the system's service, or of a user's. */
-export function placesOf({ user, config, cwd }: FactsWanted, env: Environment): Places {
+function placesOf({ user, config, cwd }: FactsWanted, env: Environment): Places {
   const named = config === undefined ? undefined : absolutePath(config, cwd, env);
   if (!user) {
     return {

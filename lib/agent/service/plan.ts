@@ -6,9 +6,8 @@
 import { AgentError, ExitCode } from "../../core/errors.ts";
 import { absolutePath } from "../config/paths.ts";
 import { toml } from "../config/render.ts";
-import { ownName } from "../config/row.ts";
+import { flag, ownName } from "../config/row.ts";
 import { networkRows } from "../config/schema.ts";
-import { type ValueType, WrongValue } from "../config/types.ts";
 import { unifiedDiff } from "./diff.ts";
 import type { Facts, KeyPlace } from "./facts.ts";
 import { isHidden, type ProgramPlan } from "./program.ts";
@@ -80,8 +79,9 @@ export async function planInstall(
 }
 
 function checkWishes(facts: Facts, { name, network }: Wishes): void {
-  checkFlag("--name", ownName, name);
-  checkFlag("--network", networkRows.name.type, network);
+  // What the new config could not hold is told before there is one.
+  flag("--name", ownName, name);
+  flag("--network", networkRows.name.type, network);
   const { config, places, keys, user } = facts;
   if (!user && (isHidden(places.config) || !facts.configIsOpen)) {
     throw new AgentError(
@@ -112,17 +112,6 @@ function checkWishes(facts: Facts, { name, network }: Wishes): void {
         ExitCode.Config,
       );
     }
-  }
-}
-
-/** A value that the new config could not hold is told before there is one. */
-function checkFlag(flag: string, type: ValueType<string>, value: string | undefined): void {
-  if (value === undefined) return;
-  try {
-    type.parse(value);
-  } catch (error) {
-    if (!(error instanceof WrongValue)) throw error;
-    throw new AgentError(`${flag} ${error.message}`, ExitCode.Usage, { cause: error });
   }
 }
 

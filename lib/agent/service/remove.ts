@@ -77,7 +77,7 @@ interface Remains {
 }
 
 /** The steps. What cannot be taken back comes last. */
-export function planRemove(facts: Facts, purge: boolean, remains: Remains): Step[] {
+function planRemove(facts: Facts, purge: boolean, remains: Remains): Step[] {
   const { places, unit, edited, user, enabled, active } = facts;
   const { isThere } = remains;
   const steps: Step[] = [];

@@ -6,7 +6,7 @@
  */
 import { sha256 } from "@noble/hashes/sha2.js";
 import { AgentError, ExitCode, messageOf } from "../../core/errors.ts";
-import { syncFolder } from "../durable.ts";
+import { folderOf, syncFolder } from "../durable.ts";
 import { endTrial, markTrial, onTrial } from "./trial.ts";
 
 const CHUNK = 1 << 20;
@@ -39,7 +39,7 @@ export class Installation implements Disposable {
 
   private constructor(path: string) {
     this.path = path;
-    this.#folder = path.slice(0, path.lastIndexOf("/")) || "/";
+    this.#folder = folderOf(path);
     this.#lock = Deno.openSync(this.#folder);
     if (!this.#lock.tryLockSync(true)) {
       this.#lock.close();

@@ -7,7 +7,7 @@
  * @module
  */
 import { AgentError, ExitCode, messageOf } from "../../core/errors.ts";
-import { syncFolder, writeDurably } from "../durable.ts";
+import { folderOf, syncFolder, writeDurably } from "../durable.ts";
 
 /** In the state folder: how often it was started. Written during a trial alone. */
 const STARTS = "upgrade-trial.json";
@@ -28,7 +28,7 @@ interface Starts {
 }
 
 /** Where the marker of a program file stands. */
-export function markerOf(file: string): string {
+function markerOf(file: string): string {
   return `${file}.upgrading`;
 }
 
@@ -185,8 +185,4 @@ function exists(path: string): boolean {
   } catch {
     return false;
   }
-}
-
-function folderOf(path: string): string {
-  return path.slice(0, path.lastIndexOf("/")) || "/";
 }

@@ -2,7 +2,7 @@
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import type { Clock } from "../../../lib/core/mod.ts";
 import type { Directory } from "../../../lib/agent/piot/directory.ts";
-import type { MailboxHost } from "../../../lib/agent/piot/mailbox.ts";
+import type { MailboxHost } from "../../../lib/agent/piot/host.ts";
 import { Again } from "../../../lib/agent/piot/again.ts";
 import { Sending } from "../../../lib/agent/piot/sending.ts";
 import { World } from "../../piot/world.ts";
