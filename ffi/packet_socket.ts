@@ -6,7 +6,14 @@
  * @module
  */
 import { AgentError, ExitCode } from "../lib/core/errors.ts";
-import type { Frame, PacketListener, PacketPort, PacketSystem, Sent } from "../lib/net/packets.ts";
+import type {
+  Frame,
+  Losses,
+  PacketListener,
+  PacketPort,
+  PacketSystem,
+  Sent,
+} from "../lib/net/packets.ts";
 import { type Mac, readMac, writeMac } from "../lib/wire/mac.ts";
 import { Errno, errnoName } from "./errno.ts";
 import { Layouts, Sys } from "./layouts.ts";
@@ -30,15 +37,9 @@ const ADDR = ADDRESS.sll_addr[0];
 const MREQ = Layouts.packet_mreq.fields;
 
 /** Since the port was opened. */
-export interface PacketCounters {
+export interface PacketCounters extends Losses {
   readonly framesReceived: number;
   readonly framesSent: number;
-  /** Frames that the kernel had no room for: we were too slow. */
-  readonly dropped: number;
-  /** Frames longer than any interface allows; they are not handed on. */
-  readonly truncated: number;
-  /** Times that the kernel said ENETDOWN, ENOBUFS and so on where frames were to be read. */
-  readonly receiveErrors: number;
   /** Calls of `send` that did not send all. */
   readonly sendErrors: number;
 }
@@ -165,15 +166,21 @@ export class KernelPort implements PacketPort {
     this.#membership(Sys.PACKET_DROP_MEMBERSHIP, interfaceIndex, group);
   }
 
-  /** Also those of the kernel, which it counts from one question to the next. */
-  counters(): PacketCounters {
+  losses(): Losses {
+    // The kernel counts from one question to the next.
     this.#readStatistics();
     return {
-      framesReceived: this.#framesReceived,
-      framesSent: this.#framesSent,
       dropped: this.#dropped,
       truncated: this.#truncated,
       receiveErrors: this.#receiveErrors,
+    };
+  }
+
+  counters(): PacketCounters {
+    return {
+      ...this.losses(),
+      framesReceived: this.#framesReceived,
+      framesSent: this.#framesSent,
       sendErrors: this.#sendErrors,
     };
   }

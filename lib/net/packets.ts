@@ -36,6 +36,16 @@ export interface Sent {
   readonly error?: string;
 }
 
+/** Frames that came and were not handed on, since the port was opened. */
+export interface Losses {
+  /** Those that the kernel had no room for: we were too slow. */
+  readonly dropped: number;
+  /** Longer than any interface allows. */
+  readonly truncated: number;
+  /** Times that the kernel said ENETDOWN, ENOBUFS and so on where frames were to be read. */
+  readonly receiveErrors: number;
+}
+
 /** An open socket for one EtherType on all interfaces. */
 export interface PacketPort {
   /** Sends the payloads back to back. Never throws: what the kernel says is in the answer. */
@@ -43,6 +53,8 @@ export interface PacketPort {
   /** Receive frames to `group` on this interface; the kernel's word (`ENODEV`) where it cannot. */
   join(interfaceIndex: number, group: Mac): string | undefined;
   leave(interfaceIndex: number, group: Mac): void;
+  /** Also once it is closed. */
+  losses(): Losses;
   close(): void;
 }
 

@@ -7,6 +7,7 @@ import { AgentError, ExitCode } from "../../lib/core/mod.ts";
 import type { InterfaceInfo, InterfaceSource } from "../../lib/net/interfaces.ts";
 import {
   type Frame,
+  type Losses,
   type PacketListener,
   type PacketPort,
   type PacketSystem,
@@ -158,6 +159,10 @@ export class PortInSim implements PacketPort {
     this.ethertype = ethertype;
     this.#listener = listener;
     this.#forget = forget;
+  }
+
+  losses(): Losses {
+    return { dropped: this.overruns, truncated: 0, receiveErrors: 0 };
   }
 
   send(interfaceIndex: number, destination: Mac, payloads: readonly Uint8Array[]): Sent {

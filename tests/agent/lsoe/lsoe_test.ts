@@ -273,6 +273,11 @@ Deno.test("lsoe: figures for the metrics: counters, sessions by state, what beca
   deepStrictEqual(samples("agent_lsoe_sessions"), { opening: 0, half: 0, open: 1 });
   deepStrictEqual(Object.keys(samples("agent_lsoe_reports_total")), ["sent", "retried", "dropped"]);
   strictEqual(families().find(({ name }) => name === "agent_lsoe_send_errors_total"), undefined);
+  deepStrictEqual(samples("agent_lsoe_receive_losses_total"), {
+    dropped: 0,
+    truncated: 0,
+    interface: 0,
+  });
   a.kernel.breakPorts("gone");
   wires.run(3_500);
   ok(Number(samples("agent_lsoe_send_errors_total")["closed"]) > 0);
