@@ -1,7 +1,8 @@
 /** What outlives a crash, and what does not; and that who has nothing to do writes nothing. */
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { Random } from "../../lib/core/mod.ts";
-import { type AgentProcess, Place, until, Watch } from "./harness.ts";
+import { type AgentProcess, Place, until } from "./harness.ts";
+import { Watch } from "./watch.ts";
 
 const KILLS = 6;
 

@@ -14,30 +14,17 @@
  * @module
  */
 import { generateKey, writeKeyFile } from "../../lib/agent/config/keys.ts";
-import type { NodeRow, PeerRow, StateEvent, StateTree, StatusView } from "../../lib/http/api.ts";
+import type { NodeRow, PeerRow, StateTree, StatusView } from "../../lib/http/api.ts";
 import { NetworkKey } from "../../lib/wire/mod.ts";
+import { Child, type Result, type Spawn, until } from "./child.ts";
+
+export { Child, type Result, type Spawn, until };
 
 const MAIN = new URL("../../main.ts", import.meta.url).pathname;
 /** An executable to test in place of the source: a packed or compiled `agent`. */
 const EXECUTABLE = Deno.env.get("AGENT_EXECUTABLE");
-/** How long anything may take before the test gives up, in ms. */
-const PATIENCE = 40_000;
-const POLL = 10;
 /** Not a name: the runtime would look it up, and may wait 5 s for DNS. */
 const URL_BASE = "http://127.0.0.1";
-/** What is kept of an output. */
-const MAX_OUTPUT = 1_000_000;
-
-/** What a command did. */
-export interface Result {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-  /** `stdout` as one JSON value. */
-  json<T>(): T;
-  /** The non-empty lines of stderr. */
-  readonly complaints: string[];
-}
 
 /** How an agent is started. */
 export interface AgentOptions {
@@ -59,13 +46,6 @@ export interface AgentOptions {
   /** Starts the process elsewhere than here, for instance in a network namespace. */
   readonly spawn?: Spawn;
 }
-
-/** Starts a process. */
-export type Spawn = (
-  command: string,
-  args: readonly string[],
-  options: Omit<Deno.CommandOptions, "args">,
-) => Deno.ChildProcess;
 
 const spawnHere: Spawn = (command, args, options) =>
   new Deno.Command(command, { ...options, args: [...args] }).spawn();
@@ -212,72 +192,6 @@ export class Place implements AsyncDisposable {
     return this.#started.map(({ label, stderr }) => `--- ${label}\n${stderr.slice(-2_000)}`)
       .join("\n");
   }
-}
-
-/** A process, and what it has said so far. */
-export class Child {
-  readonly label: string;
-  readonly pid: number;
-  readonly exited: Promise<Deno.CommandStatus>;
-  readonly #child: Deno.ChildProcess;
-  stdout = "";
-  stderr = "";
-  /** Set once it has ended. */
-  status: Deno.CommandStatus | undefined;
-
-  constructor(child: Deno.ChildProcess, label: string) {
-    this.#child = child;
-    this.label = label;
-    this.pid = child.pid;
-    const read = Promise.all([
-      gather(child.stdout, (text) => this.stdout = (this.stdout + text).slice(-MAX_OUTPUT)),
-      gather(child.stderr, (text) => this.stderr = (this.stderr + text).slice(-MAX_OUTPUT)),
-    ]);
-    this.exited = (async () => {
-      this.status = await child.status;
-      await read;
-      return this.status;
-    })();
-  }
-
-  /** The lines of stdout that are whole. */
-  get lines(): string[] {
-    return this.stdout.split("\n").slice(0, -1);
-  }
-
-  kill(signal: Deno.Signal): void {
-    if (this.status) return;
-    try {
-      this.#child.kill(signal);
-    } catch {
-      // It has ended this moment.
-    }
-  }
-
-  /** Waits for its end. */
-  async result(patience = PATIENCE): Promise<Result> {
-    const timer = setTimeout(() => this.kill("SIGKILL"), patience);
-    const { code, signal } = await this.exited;
-    clearTimeout(timer);
-    const { stdout, stderr } = this;
-    if (signal === "SIGKILL") {
-      throw new Error(`${this.label} did not end in time\n${stdout}\n${stderr}`);
-    }
-    return {
-      code,
-      stdout,
-      stderr,
-      json<T>() {
-        return JSON.parse(stdout) as T;
-      },
-      complaints: stderr.split("\n").filter((line) => line !== ""),
-    };
-  }
-}
-
-async function gather(stream: ReadableStream<Uint8Array>, take: (text: string) => void) {
-  const decoder = new TextDecoder();
-  for await (const chunk of stream) take(decoder.decode(chunk, { stream: true }));
 }
 
 interface Parts {
@@ -452,148 +366,4 @@ function procFigure(path: string, name: string): number {
   const match = new RegExp(`^${name}:\\s+(\\d+)`, "m").exec(Deno.readTextFileSync(path));
   if (!match) throw new Error(`${path} has no ${name}`);
   return Number(match[1]);
-}
-
-/** Waits until a condition holds. `tell` explains where it never does. */
-export async function until(
-  what: string,
-  holds: () => boolean | Promise<boolean>,
-  tell: () => string = () => "",
-  patience = PATIENCE,
-): Promise<void> {
-  const end = performance.now() + patience;
-  while (!(await holds())) {
-    if (performance.now() > end) throw new Error(`waited in vain: ${what}\n${tell()}`);
-    await new Promise((resolve) => setTimeout(resolve, POLL));
-  }
-}
-
-/** Changes that an agent tells, as they come. */
-export class Watch implements AsyncDisposable {
-  readonly events: StateEvent[] = [];
-  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
-  readonly #reading: Promise<void>;
-
-  private constructor(body: ReadableStream<Uint8Array>) {
-    this.#reader = body.getReader();
-    this.#reading = this.#read();
-  }
-
-  /** Watching, from now on. */
-  static async on(agent: AgentProcess): Promise<Watch> {
-    const { body } = await agent.open("GET", "/v1/events");
-    return new Watch(body!);
-  }
-
-  /** The first event that fits, also among those that came already. */
-  async saw(what: string, fits: (event: StateEvent) => boolean): Promise<StateEvent> {
-    await until(what, () => this.events.some(fits), () => JSON.stringify(this.events));
-    return this.events.find(fits)!;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    // Not by an AbortSignal: the runtime forgets it when the response is collected as garbage.
-    await this.#reader.cancel().catch(() => {});
-    await this.#reading;
-  }
-
-  async #read(): Promise<void> {
-    const decoder = new TextDecoder();
-    let rest = "";
-    try {
-      for (;;) {
-        const { value, done } = await this.#reader.read();
-        if (done) return;
-        const lines = (rest + decoder.decode(value, { stream: true })).split("\n");
-        rest = lines.pop() ?? "";
-        for (const line of lines) {
-          if (line.startsWith("data: ")) this.events.push(JSON.parse(line.slice(6)));
-        }
-      }
-    } catch {
-      // The agent has ended.
-    }
-  }
-}
-
-/** A stretch of TCP between a client and an agent, which the test watches and can cut. */
-export class Wire implements AsyncDisposable {
-  /** Who spoke, in turns: `up` is the client. */
-  readonly turns: ("up" | "down")[] = [];
-  readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  readonly #target: number;
-  readonly #open = new Set<Deno.Conn>();
-  readonly #agents = new Set<Deno.Conn>();
-  readonly #working = new Set<Promise<void>>();
-
-  constructor(agent: AgentProcess) {
-    this.#target = agent.port;
-    this.#track(this.#accept());
-  }
-
-  /** `HOST:PORT` for the client. */
-  get address(): string {
-    return `127.0.0.1:${(this.#listener.addr as Deno.NetAddr).port}`;
-  }
-
-  /** Breaks all connections. */
-  cut(): void {
-    for (const conn of this.#open) close(conn);
-    this.#open.clear();
-  }
-
-  /** Adds bytes to what the clients say. */
-  async inject(bytes: Uint8Array): Promise<void> {
-    for (const conn of this.#agents) await conn.write(bytes);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#listener.close();
-    this.cut();
-    await Promise.all(this.#working);
-  }
-
-  async #accept(): Promise<void> {
-    try {
-      for await (const client of this.#listener) {
-        const agent = await Deno.connect({ hostname: "127.0.0.1", port: this.#target });
-        this.#open.add(client).add(agent);
-        this.#agents.add(agent);
-        this.#track(this.#carry(client, agent, "up"));
-        this.#track(this.#carry(agent, client, "down"));
-      }
-    } catch {
-      // The listener was closed.
-    }
-  }
-
-  async #carry(from: Deno.Conn, to: Deno.Conn, way: "up" | "down"): Promise<void> {
-    const buffer = new Uint8Array(65_536);
-    try {
-      for (let count; (count = await from.read(buffer)) !== null;) {
-        if (this.turns.at(-1) !== way) this.turns.push(way);
-        for (let at = 0; at < count;) at += await to.write(buffer.subarray(at, count));
-      }
-    } catch {
-      // One of them has gone; so goes the other.
-    }
-    for (const conn of [from, to]) {
-      close(conn);
-      this.#open.delete(conn);
-      this.#agents.delete(conn);
-    }
-  }
-
-  #track(work: Promise<void>): void {
-    this.#working.add(work);
-    work.finally(() => this.#working.delete(work));
-  }
-}
-
-function close(conn: Deno.Conn): void {
-  try {
-    conn.close();
-  } catch {
-    // Closed already.
-  }
 }

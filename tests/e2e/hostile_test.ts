@@ -17,7 +17,8 @@ import { openMulticastLink } from "../../lib/net/multicast.ts";
 import { NATIVE_CONTEXT } from "../../lib/agent/network/native_wire.ts";
 import { concat, encodeFrame, encodePreface, NetworkKey } from "../../lib/wire/mod.ts";
 import { freePort } from "../ports.ts";
-import { type AgentProcess, Place, until, Wire } from "./harness.ts";
+import { type AgentProcess, Place, until } from "./harness.ts";
+import { Wire } from "./wire.ts";
 
 /** What an attack may leave in memory, in bytes: V8 gives back late. */
 const ROOM = 60e6;

@@ -2,7 +2,9 @@
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import type { NodeRow, StateTree } from "../../lib/http/api.ts";
 import { freePort } from "../ports.ts";
-import { Place, type Result, until, Watch, Wire } from "./harness.ts";
+import { Place, type Result, until } from "./harness.ts";
+import { Watch } from "./watch.ts";
+import { Wire } from "./wire.ts";
 
 interface Receipt {
   node: string;

@@ -1,7 +1,8 @@
 /** Agents as processes share state: every command, its JSON, and its exit codes. */
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import type { NodeRow, PeerRow, StateEvent, StateTree, StatusView } from "../../lib/http/api.ts";
-import { Place, type Result, until, Watch } from "./harness.ts";
+import { Place, type Result, until } from "./harness.ts";
+import { Watch } from "./watch.ts";
 
 const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 

@@ -6,7 +6,8 @@
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import type { ProgramView } from "../../lib/http/api.ts";
 import { freePort } from "../ports.ts";
-import { type AgentProcess, Place, type Spawn, until, Watch } from "./harness.ts";
+import { type AgentProcess, Place, type Spawn, until } from "./harness.ts";
+import { Watch } from "./watch.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
 

@@ -4,7 +4,8 @@ import { encodeHncpVersion, hncpProfile, TlvEncoder } from "../../lib/dncp/mod.t
 import type { NodeRow, StateEvent } from "../../lib/http/api.ts";
 import { concat } from "../../lib/wire/bytes.ts";
 import { offences } from "../dncp/pysyma_rules.ts";
-import { type AgentProcess, Place, until, Watch } from "../e2e/harness.ts";
+import { type AgentProcess, Place, until } from "../e2e/harness.ts";
+import { Watch } from "../e2e/watch.ts";
 import { netnsTest, type Node } from "./harness.ts";
 
 const toml = (more = "", agent = "") =>
