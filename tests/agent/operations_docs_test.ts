@@ -37,7 +37,7 @@ const HANDED_ON = new Set([
   // From lib/net: multicast, listeners, dialling.
   "lib/agent/network/hncp_transport.ts message",
   "lib/agent/network/native_transport.ts `${remote} ${message}`",
-  "lib/agent/network/native_transport.ts message",
+  "lib/agent/network/native_links.ts message",
   "lib/agent/network/native_transport.ts messageOf(error)",
   "lib/agent/piot/connections.ts messageOf(error)",
   "lib/net/secure_listener.ts why",

@@ -8,26 +8,19 @@
 import { messageOf } from "../../core/mod.ts";
 import type { Address, Dncp, EndpointId, NodeId, StreamId } from "../../dncp/mod.ts";
 import {
-  addressOf,
   canCarry,
   dialSecure,
   formatHostPort,
-  inSubnet4,
   type InterfaceInfo,
-  isLinkLocal6,
-  newMulticastCounters,
   newStreamCounters,
-  openMulticastLink,
   parseHostPort,
-  SealedMulticast,
   Sealer,
   SecureListener,
   type SecureStream,
   type StreamCounters,
   WrongKeyError,
 } from "../../net/mod.ts";
-import { decodeDiscovery, encodeDiscovery } from "../../leafy/mod.ts";
-import { LateAnswers } from "./late_answers.ts";
+import { NativeLinks } from "./native_links.ts";
 import { NATIVE_CONTEXT } from "./native_wire.ts";
 import type { NetworkKey } from "../../wire/mod.ts";
 import type { Endpoint, NetworkConfig } from "../config/config.ts";
@@ -54,31 +47,18 @@ const DIAL_TIMEOUT = 4_000;
 const LAST_WORDS = 500;
 /** Within this a peer whose stream had an old key is back with another one, or gone. In ms. */
 const RENEWAL = 10_000;
-/** Answers to multicast queries are spread over this time, in ms, and no more wait at once. */
-const ANSWER_SPREAD = 20;
-const MOST_ANSWERS = 64;
-/** The same for questions with another key, which anybody can ask. */
-const MOST_STRANGERS = 4;
-
-interface OpenLink {
-  info: InterfaceInfo;
-  multicast: SealedMulticast;
-}
-
 /** Sockets of one network of profile `native`. */
 export class NativeTransport implements NetworkTransport {
   readonly counters: readonly CounterGroup[];
   readonly usesLinks = true;
   readonly guestTlvs = [];
   readonly streamCounters: StreamCounters = newStreamCounters();
-  readonly #udp = newMulticastCounters();
   readonly #sealer: Sealer;
   readonly #options: TransportOptions;
   readonly #network: string;
-  readonly #links = new Map<EndpointId, OpenLink>();
+  readonly #links: NativeLinks;
   readonly #streams = new Map<StreamId, SecureStream>();
   readonly #open = new OpenStreams();
-  readonly #closing = new Set<Promise<void>>();
   readonly #abort = new AbortController();
   readonly invites: Invites;
   readonly messages: MessageStreams = {
@@ -102,7 +82,6 @@ export class NativeTransport implements NetworkTransport {
   #machine: Dncp | undefined;
   #leaves: LeafStreams | undefined;
   #lastStream = 0;
-  readonly #answers = new LateAnswers(ANSWER_SPREAD, MOST_ANSWERS);
 
   constructor(options: TransportOptions) {
     const { config, secrets, nodeId, epoch, randomBytes } = options;
@@ -118,9 +97,24 @@ export class NativeTransport implements NetworkTransport {
       epoch: epoch(),
       randomBytes,
     });
+    this.#links = new NativeLinks({
+      network: config.name,
+      port: config.port,
+      sealer: this.#sealer,
+      problems: options.problems,
+      keys: () => this.#keys,
+      streamPort: () => this.#streamPort,
+      received: (endpoint, from, payload, keyIndex) => {
+        const foreignKey = keyIndex > 0;
+        if (foreignKey) this.#rememberKey(from, keyIndex);
+        options.feed((now) =>
+          this.#machine?.receiveMulticast(now, endpoint, from, payload, { foreignKey })
+        );
+      },
+    });
     this.counters = [
       { name: "stream", help: "Streams", counts: () => ({ ...this.streamCounters }) },
-      { name: "udp", help: "UDP", counts: () => ({ ...this.#udp }) },
+      { name: "udp", help: "UDP", counts: () => ({ ...this.#links.counters }) },
       { name: "sealed", help: "Sealed multicast", counts: () => ({ ...this.#sealer.counters }) },
     ];
   }
@@ -217,7 +211,7 @@ export class NativeTransport implements NetworkTransport {
   }
 
   openLink(endpoint: EndpointId, info: InterfaceInfo): void {
-    this.#openSocket(endpoint, info);
+    this.#links.open(endpoint, info);
     this.#options.feed((now) =>
       this.#machine?.addEndpoint(now, {
         id: endpoint,
@@ -229,79 +223,26 @@ export class NativeTransport implements NetworkTransport {
   }
 
   reopenLink(endpoint: EndpointId, info: InterfaceInfo): void {
-    this.#closeSocket(endpoint);
-    this.#openSocket(endpoint, info);
+    this.#links.close(endpoint);
+    this.#links.open(endpoint, info);
   }
 
   updateLink(endpoint: EndpointId, info: InterfaceInfo): void {
-    const link = this.#links.get(endpoint);
-    if (!link) return;
-    link.info = info;
-    link.multicast.link.update(info);
+    this.#links.update(endpoint, info);
   }
 
   closeLink(endpoint: EndpointId): void {
     this.#options.feed((now) => this.#machine?.removeEndpoint(now, endpoint));
-    this.#closeSocket(endpoint);
-  }
-
-  #openSocket(endpoint: EndpointId, info: InterfaceInfo): void {
-    const { feed, problems, config: { port } } = this.#options;
-    const multicast = new SealedMulticast(this.#sealer, {
-      onPayload: (payload, from, { keyIndex }) => {
-        const question = decodeDiscovery(payload);
-        if (question) {
-          if (question.type === "query") {
-            this.#answerLater(endpoint, from, { port: question.port, keyIndex });
-          }
-          return;
-        }
-        const foreignKey = keyIndex > 0;
-        if (foreignKey) this.#rememberKey(from, keyIndex);
-        feed((now) =>
-          this.#machine?.receiveMulticast(now, endpoint, from, payload, { foreignKey })
-        );
-      },
-      onWrongKey: (from, keyId, { port: theirs, multicast }) => {
-        // Nodes send from this port. Who sends from another one asks for a node, and is told by our
-        // answer that there is one, with another key; else he would wait for it in vain.
-        if (multicast && theirs !== port) {
-          this.#answerLater(endpoint, from, { port: theirs, keyIndex: 0 }, MOST_STRANGERS);
-        }
-        const ours = this.#keys.map((key) => key.id).join(", ");
-        problems.note(
-          `${this.#network}:wrong-key:${from}`,
-          `${from} on ${info.name} is heard, but with another key (theirs ${keyId}, ours ${ours}); ` +
-            "give both the same key file to join them",
-        );
-      },
-    }, (onDatagram) =>
-      openMulticastLink({
-        info,
-        port,
-        counters: this.#udp,
-        onDatagram,
-        onProblem: (message) => problems.note(this.#linkProblem(info), message),
-      }));
-    this.#links.set(endpoint, { info, multicast });
-  }
-
-  #closeSocket(endpoint: EndpointId): void {
-    const link = this.#links.get(endpoint);
-    if (!link) return;
-    this.#links.delete(endpoint);
-    this.#options.problems.clear(this.#linkProblem(link.info));
-    const gone: Promise<void> = link.multicast.close().finally(() => this.#closing.delete(gone));
-    this.#closing.add(gone);
+    this.#links.close(endpoint);
   }
 
   async stop(): Promise<void> {
     this.#abort.abort();
-    for (const endpoint of [...this.#links.keys()]) this.#closeSocket(endpoint);
+    this.#links.closeAll();
     await this.#flushed([...this.#streams.values()]);
     for (const stream of this.#streams.values()) stream.close("this agent stops");
     this.#streams.clear();
-    await Promise.all([this.#listener?.close(), ...this.#closing]);
+    await Promise.all([this.#listener?.close(), this.#links.closed()]);
   }
 
   /** What was said last is on its way; a peer that does not read is not waited for. */
@@ -312,7 +253,7 @@ export class NativeTransport implements NetworkTransport {
   }
 
   multicast(endpoint: EndpointId, payload: Uint8Array): void {
-    this.#links.get(endpoint)?.multicast.send(payload);
+    this.#links.send(endpoint, payload);
   }
 
   /** Nothing: unicast of the native profile is streams. */
@@ -353,24 +294,6 @@ export class NativeTransport implements NetworkTransport {
     const open = this.#streams.get(stream);
     this.#streams.delete(stream);
     open?.close(reason);
-  }
-
-  /** With the key of the question, because who asks has perhaps no other one. */
-  #answerLater(
-    endpoint: EndpointId,
-    from: Address,
-    how: { port: number; keyIndex: number },
-    most = MOST_ANSWERS,
-  ): void {
-    if (this.#streamPort === 0) return;
-    this.#answers.give(() => {
-      const here = encodeDiscovery({ type: "here", port: this.#streamPort });
-      this.#links.get(endpoint)?.multicast.sendTo(from, here, how);
-    }, most);
-  }
-
-  #linkProblem({ name }: InterfaceInfo): string {
-    return `${this.#network}:link:${name}`;
   }
 
   #dialProblem(address: Address): string {
@@ -420,13 +343,8 @@ export class NativeTransport implements NetworkTransport {
 
   /** The link that a taken stream came over, if both ends are on it; else the stream endpoint. */
   #endpointOf(stream: SecureStream): EndpointId {
-    const local = hostOf(stream.localAddress);
-    const remote = hostOf(stream.remote);
-    for (const [endpoint, { info }] of this.#links) {
-      const own = info.addresses.find((cidr) => addressOf(cidr) === local.split("%")[0]);
-      if (own && (isLinkLocal6(remote) || inSubnet4(remote, own))) return endpoint;
-    }
-    return STREAM_ENDPOINT;
+    return this.#links.between(hostOf(stream.localAddress), hostOf(stream.remote)) ??
+      STREAM_ENDPOINT;
   }
 }
 
