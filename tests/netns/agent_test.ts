@@ -2,7 +2,7 @@
 import { deepStrictEqual, match, strictEqual } from "node:assert/strict";
 import type { StateTree } from "../../lib/http/api.ts";
 import { type AgentProcess, Place, until } from "../e2e/harness.ts";
-import { type Lab, netnsTest, type Node, plugAgain } from "./harness.ts";
+import { netnsTest, type Node, plugAgain } from "./harness.ts";
 
 /** How an agent in a namespace sees its network. A dead peer is noticed after 1.5 s. */
 const toml = (place: Place, timers = 'keep_alive = "500ms"\nkeep_alive_multiplier = 3') =>
@@ -11,15 +11,8 @@ const toml = (place: Place, timers = 'keep_alive = "500ms"\nkeep_alive_multiplie
 function start(place: Place, node: Node, timers?: string): Promise<AgentProcess> {
   return place.agent(node.label, {
     toml: toml(place, timers),
-    spawn: (command, args, options) => node.spawn(command, args, options),
+    spawn: node.spawn,
   });
-}
-
-/** A node for each letter. */
-async function nodes(lab: Lab, labels: string): Promise<Node[]> {
-  const all: Node[] = [];
-  for (const label of labels) all.push(await lab.node(label));
-  return all;
 }
 
 /** Until what one agent sets is seen by all. */
@@ -49,7 +42,7 @@ async function up(node: Node, name: string, n: number): Promise<void> {
 
 netnsTest("netns agent: two on a cable meet, and meet again when it was pulled", async (lab) => {
   await using place = new Place();
-  const [one, two] = await nodes(lab, "ab") as [Node, Node];
+  const [one, two] = await lab.nodes("a", "b");
   const [end] = await lab.cable(one, two);
   const [a, b] = await Promise.all([start(place, one), start(place, two)]);
   await place.meet(a, b);
@@ -81,7 +74,7 @@ netnsTest("netns agent: two on a cable meet, and meet again when it was pulled",
 
 netnsTest("netns agent: an interface that is deleted and made anew is used anew", async (lab) => {
   await using place = new Place();
-  const [one, two] = await nodes(lab, "ab") as [Node, Node];
+  const [one, two] = await lab.nodes("a", "b");
   const [endA, endB] = await lab.cable(one, two);
   const [a, b] = await Promise.all([start(place, one), start(place, two)]);
   await place.meet(a, b);
@@ -104,7 +97,7 @@ netnsTest("netns agent: an interface that is deleted and made anew is used anew"
 
 netnsTest("netns agent: a link without IPv6", async (lab) => {
   await using place = new Place();
-  const [one, two] = await nodes(lab, "ab") as [Node, Node];
+  const [one, two] = await lab.nodes("a", "b");
   await lab.cable(one, two, { ipv6: false, ipv4: "192.0.2" });
   const [a, b] = await Promise.all([start(place, one), start(place, two)]);
   await place.meet(a, b);
@@ -114,7 +107,7 @@ netnsTest("netns agent: a link without IPv6", async (lab) => {
 
 netnsTest("netns agent: an address that is still being checked for duplicates", async (lab) => {
   await using place = new Place();
-  const [one, two] = await nodes(lab, "ab") as [Node, Node];
+  const [one, two] = await lab.nodes("a", "b");
   await lab.cable(one, two, { dad: true });
   const [a, b] = await Promise.all([start(place, one), start(place, two)]);
   await place.meet(a, b);
@@ -126,7 +119,7 @@ netnsTest(
   "netns agent: five on a switch, a guest without an address, and one who leaves",
   async (lab) => {
     await using place = new Place();
-    const five = await nodes(lab, "abcde");
+    const five = await lab.nodes("a", "b", "c", "d", "e");
     const guest = await lab.node("guest");
     const ends = await lab.switch([...five, guest]);
     const agents = await Promise.all(five.map((node) => start(place, node)));
@@ -177,7 +170,7 @@ netnsTest(
   "netns agent: twelve on a switch: a dense link, and few streams for most",
   async (lab) => {
     await using place = new Place();
-    const twelve = await nodes(lab, "abcdefghijkl");
+    const twelve = await lab.nodes("a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l");
     await lab.switch(twelve);
     const agents = await Promise.all(twelve.map((node) => start(place, node, "")));
     await place.meet(...agents);

@@ -104,7 +104,7 @@ for (const [name, example] of Object.entries({ robot, turntable, chat })) {
     const agent = await place.agent("pi", {
       toml:
         `[[network]]\nkey_file = "${place.keyFile}"\ninterfaces = []\n[nearby]\ninterfaces = ["lo"]\n`,
-      spawn: (command, args, options) => node.spawn(command, args, options),
+      spawn: node.spawn,
     });
     await example(node);
     assert.deepEqual((await agent.status()).problems, []);

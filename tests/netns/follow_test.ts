@@ -17,7 +17,7 @@ const toml = (place: Place, profile: "native" | "hncp") =>
 function start(place: Place, node: Node, profile: "native" | "hncp" = "native") {
   return place.agent(node.label, {
     toml: toml(place, profile),
-    spawn: (command, args, options) => node.spawn(command, args, options),
+    spawn: node.spawn,
   });
 }
 

@@ -117,6 +117,15 @@ export class Lab {
     return node;
   }
 
+  /** A node for each label. */
+  async nodes<const Labels extends readonly string[]>(
+    ...labels: Labels
+  ): Promise<{ [Index in keyof Labels]: Node }> {
+    const made: Node[] = [];
+    for (const label of labels) made.push(await this.node(label));
+    return made as { [Index in keyof Labels]: Node };
+  }
+
   /** A cable between two nodes; their new interfaces' names are returned, and are up. */
   async cable(a: Node, b: Node, options: CableOptions = {}): Promise<[string, string]> {
     const ends: [string, string] = [a.nextInterface(), b.nextInterface()];
@@ -209,18 +218,18 @@ export class Node {
   }
 
   /** Starts a command here. It is killed when the lab closes, at the latest. */
-  spawn(
+  readonly spawn = (
     command: string,
     args: readonly string[],
     options: Omit<Deno.CommandOptions, "args"> = {},
-  ): Deno.ChildProcess {
+  ): Deno.ChildProcess => {
     const child = new Deno.Command("ip", {
       ...options,
       args: ["netns", "exec", this.netns, command, ...args],
     }).spawn();
     this.#track(child);
     return child;
-  }
+  };
 
   /** Unplugs an interface for good; the other end goes too. */
   async unplug(name: string): Promise<void> {

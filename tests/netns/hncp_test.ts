@@ -14,7 +14,7 @@ const toml = (more = "", agent = "") =>
 function start(place: Place, node: Node, name: string, config = toml()): Promise<AgentProcess> {
   return place.agent(name, {
     toml: config,
-    spawn: (command, args, options) => node.spawn(command, args, options),
+    spawn: node.spawn,
   });
 }
 

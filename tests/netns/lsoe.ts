@@ -1,7 +1,7 @@
 /** Agents that speak LSOE in namespaces: how tests start them, and what they ask. */
 import type { LinkRow, LsoeEventRow, LsoeSessionRow } from "../../lib/http/api.ts";
 import { type AgentProcess, type Child, type Place, until } from "../e2e/harness.ts";
-import type { Lab, Node } from "./harness.ts";
+import type { Node } from "./harness.ts";
 
 /** Lines of the config of an agent. */
 export interface LsoeConfigLines {
@@ -29,15 +29,8 @@ export function startLsoe(
 ): Promise<AgentProcess> {
   return place.agent(node.label, {
     toml: lsoeToml(place, lines),
-    spawn: (command, args, options) => node.spawn(command, args, options),
+    spawn: node.spawn,
   });
-}
-
-/** A node for each letter. */
-export async function labNodes(lab: Lab, labels: string): Promise<Node[]> {
-  const all: Node[] = [];
-  for (const label of labels) all.push(await lab.node(label));
-  return all;
 }
 
 export function sessionsOf(agent: AgentProcess): Promise<LsoeSessionRow[]> {

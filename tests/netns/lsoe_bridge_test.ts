@@ -4,7 +4,7 @@ import { messageOf } from "../../lib/core/mod.ts";
 import { skipReason } from "../skip.ts";
 import { Place, until } from "../e2e/harness.ts";
 import { netnsTest, type Node, type SwitchOptions } from "./harness.ts";
-import { cables, labNodes, linksOf, opened, session, sessionsOf, startLsoe } from "./lsoe.ts";
+import { cables, linksOf, opened, session, sessionsOf, startLsoe } from "./lsoe.ts";
 
 const DESTINATIONS: readonly [what: string, mac: string, options: SwitchOptions][] = [
   ["broadcast", "FF-FF-FF-FF-FF-FF", {}],
@@ -14,7 +14,7 @@ const DESTINATIONS: readonly [what: string, mac: string, options: SwitchOptions]
 for (const [what, mac, options] of DESTINATIONS) {
   netnsTest(`netns lsoe: five on a bridge see each other: ${what}`, async (lab) => {
     await using place = new Place();
-    const five = await labNodes(lab, "abcde");
+    const five = await lab.nodes("a", "b", "c", "d", "e");
     await lab.switch(five, options);
     const agents = await Promise.all(
       five.map((node) => startLsoe(place, node, { lsoe: `hello-multicast-macaddr = "${mac}"` })),
@@ -39,7 +39,7 @@ for (const [what, mac, options] of DESTINATIONS) {
 
 netnsTest("netns lsoe: a bridge stops what is for the nearest bridge", async (lab) => {
   await using place = new Place();
-  const [one, two, three] = await labNodes(lab, "abc") as [Node, Node, Node];
+  const [one, two, three] = await lab.nodes("a", "b", "c");
   await lab.switch([one, two]);
   await lab.cable(one, three);
   const [a, b, c] = await Promise.all([one, two, three].map((node) => startLsoe(place, node)));
@@ -53,7 +53,7 @@ netnsTest("netns lsoe: a bridge stops what is for the nearest bridge", async (la
 const VLAN = "netns lsoe: a cable and two VLANs on it: three sessions";
 netnsTest(VLAN, async (lab) => {
   await using place = new Place();
-  const nodes = await labNodes(lab, "ab") as [Node, Node];
+  const nodes = await lab.nodes("a", "b");
   await lab.cable(...nodes);
   const add = async (node: Node, id: number, n: number) => {
     const name = `veth0.${id}`;

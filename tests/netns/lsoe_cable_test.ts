@@ -1,22 +1,12 @@
 /** LSOE between two agents on a real cable: what they tell each other, and what may change. */
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import { Place, until } from "../e2e/harness.ts";
-import { netnsTest, type Node } from "./harness.ts";
-import {
-  cables,
-  endsOf,
-  labNodes,
-  linksOf,
-  LsoeWatch,
-  macOf,
-  opened,
-  session,
-  startLsoe,
-} from "./lsoe.ts";
+import { netnsTest } from "./harness.ts";
+import { cables, endsOf, linksOf, LsoeWatch, macOf, opened, session, startLsoe } from "./lsoe.ts";
 
 netnsTest("netns lsoe: two on a cable, and all that they tell each other", async (lab) => {
   await using place = new Place();
-  const [one, two] = await labNodes(lab, "ab") as [Node, Node];
+  const [one, two] = await lab.nodes("a", "b");
   await lab.cable(one, two, { ipv4: "192.0.2" });
   await two.ip("addr", "add", "203.0.113.7/32", "dev", "lo");
   const [a, b] = await Promise.all([
@@ -67,7 +57,7 @@ netnsTest("netns lsoe: two on a cable, and all that they tell each other", async
 
 netnsTest("netns lsoe: a link that flaps fifty times, and then a session", async (lab) => {
   await using place = new Place();
-  const [one, two] = await labNodes(lab, "ab") as [Node, Node];
+  const [one, two] = await lab.nodes("a", "b");
   await lab.cable(one, two, { ipv4: "192.0.2" });
   const [a, b] = await Promise.all([startLsoe(place, one), startLsoe(place, two)]);
   await opened([a, b], "veth0");
@@ -84,7 +74,7 @@ netnsTest("netns lsoe: a link that flaps fifty times, and then a session", async
 
 netnsTest("netns lsoe: an address comes and goes, and the peer sees it", async (lab) => {
   await using place = new Place();
-  const [one, two] = await labNodes(lab, "ab") as [Node, Node];
+  const [one, two] = await lab.nodes("a", "b");
   await lab.cable(one, two);
   const [a, b] = await Promise.all([startLsoe(place, one), startLsoe(place, two)]);
   await opened([a, b], "veth0");
@@ -112,7 +102,7 @@ netnsTest("netns lsoe: an address comes and goes, and the peer sees it", async (
 
 netnsTest("netns lsoe: another MAC address: the old session goes, a new one comes", async (lab) => {
   await using place = new Place();
-  const [one, two] = await labNodes(lab, "ab") as [Node, Node];
+  const [one, two] = await lab.nodes("a", "b");
   await lab.cable(one, two);
   const [a, b] = await Promise.all([
     startLsoe(place, one),
@@ -142,7 +132,7 @@ function addresses(verb: "add" | "del", count: number): string[] {
 for (const mtu of [576, 1_500, 9_000]) {
   netnsTest(`netns lsoe: an MTU of ${mtu}, and lists that are longer`, async (lab) => {
     await using place = new Place();
-    const [one, two] = await labNodes(lab, "ab") as [Node, Node];
+    const [one, two] = await lab.nodes("a", "b");
     await lab.cable(one, two, { ipv4: "192.0.2" });
     for (const node of [one, two]) await node.ip("link", "set", "veth0", "mtu", String(mtu));
     const count = 400;
@@ -183,7 +173,7 @@ for (const mtu of [576, 1_500, 9_000]) {
 
 netnsTest("netns lsoe: an end that stops in order says so", async (lab) => {
   await using place = new Place();
-  const [one, two] = await labNodes(lab, "ab") as [Node, Node];
+  const [one, two] = await lab.nodes("a", "b");
   await lab.cable(one, two);
   const [a, b] = await Promise.all([startLsoe(place, one), startLsoe(place, two)]);
   await opened([a, b], "veth0");

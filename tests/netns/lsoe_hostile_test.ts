@@ -9,9 +9,8 @@ import {
 } from "../../lib/lsoe/mod.ts";
 import { type AgentProcess, Place, until } from "../e2e/harness.ts";
 import { readVectors } from "../wire/vectors.ts";
-import { type Lab, netnsTest, type Node } from "./harness.ts";
+import { type Lab, netnsTest } from "./harness.ts";
 import {
-  labNodes,
   linksOf,
   lsoeToml,
   LsoeWatch,
@@ -53,7 +52,7 @@ interface Scene {
 }
 
 async function scene(lab: Lab, place: Place): Promise<Scene> {
-  const [one, two] = await labNodes(lab, "ab") as [Node, Node];
+  const [one, two] = await lab.nodes("a", "b");
   await lab.cable(one, two, { ipv4: "192.0.2" });
   const [a, b] = await Promise.all([startLsoe(place, one), startLsoe(place, two)]);
   const stranger = await Raw.speak(two, "veth0");
@@ -283,7 +282,7 @@ netnsTest(WITHOUT, async (lab) => {
     return void skipReason(WITHOUT, "needs setpriv (util-linux)");
   }
   await using place = new Place();
-  const [one, two] = await labNodes(lab, "ab") as [Node, Node];
+  const [one, two] = await lab.nodes("a", "b");
   await lab.cable(one, two);
   const a = await place.agent("a", {
     toml: lsoeToml(place),

@@ -6,8 +6,8 @@ import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import { decodeDatagram, decodePdu, PduType } from "../../lib/lsoe/mod.ts";
 import { Place, until } from "../e2e/harness.ts";
 import { readVectors } from "../wire/vectors.ts";
-import { netnsTest, type Node } from "./harness.ts";
-import { labNodes, linksOf, session, sessionsOf, startLsoe } from "./lsoe.ts";
+import { netnsTest } from "./harness.ts";
+import { linksOf, session, sessionsOf, startLsoe } from "./lsoe.ts";
 import { Raw } from "./raw_client.ts";
 
 const ETHERTYPE = 0x8885;
@@ -42,7 +42,7 @@ function captured(): Map<string, string> {
 
 netnsTest("netns lsoe: an unpatched lsoed on the cable", async (lab) => {
   await using place = new Place();
-  const [one, two] = await labNodes(lab, "ab") as [Node, Node];
+  const [one, two] = await lab.nodes("a", "b");
   await lab.cable(one, two, { ipv4: "10.9.0" });
   await one.ip("link", "set", "veth0", "address", OUR_MAC);
   const its = captured();

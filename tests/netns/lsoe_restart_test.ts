@@ -1,13 +1,13 @@
 /** LSOE where something goes away and comes back: interfaces, agents, frames. */
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { Place, until } from "../e2e/harness.ts";
-import { netnsTest, type Node, plugAgain } from "./harness.ts";
-import { cables, labNodes, LsoeWatch, opened, session, sessionsOf, startLsoe } from "./lsoe.ts";
+import { netnsTest, plugAgain } from "./harness.ts";
+import { cables, LsoeWatch, opened, session, sessionsOf, startLsoe } from "./lsoe.ts";
 import { Raw } from "./raw_client.ts";
 
 netnsTest("netns lsoe: an interface that is deleted and made again", async (lab) => {
   await using place = new Place();
-  const [one, two] = await labNodes(lab, "ab") as [Node, Node];
+  const [one, two] = await lab.nodes("a", "b");
   const [a, b] = await Promise.all([startLsoe(place, one), startLsoe(place, two)]);
   // It comes while they run, and comes again.
   await lab.cable(one, two, { ipv4: "192.0.2" });
@@ -35,7 +35,7 @@ netnsTest(
   "netns lsoe: an interface that gets another name, and one that may not speak",
   async (lab) => {
     await using place = new Place();
-    const [one, two] = await labNodes(lab, "ab") as [Node, Node];
+    const [one, two] = await lab.nodes("a", "b");
     await lab.cable(one, two);
     const [a, b] = await Promise.all([startLsoe(place, one), startLsoe(place, two)]);
     await opened([a, b], "veth0");
@@ -64,7 +64,7 @@ netnsTest(
 
 netnsTest("netns lsoe: an agent that is killed and started again", async (lab) => {
   await using place = new Place();
-  const [one, two] = await labNodes(lab, "ab") as [Node, Node];
+  const [one, two] = await lab.nodes("a", "b");
   await lab.cable(one, two, { ipv4: "192.0.2" });
   const [a, b] = await Promise.all([startLsoe(place, one), startLsoe(place, two)]);
   await opened([a, b], "veth0");
@@ -85,7 +85,7 @@ netnsTest("netns lsoe: an agent that is killed and started again", async (lab) =
 
 netnsTest("netns lsoe: a relay that loses 5 % of all frames", async (lab) => {
   await using place = new Place();
-  const [one, two, middle] = await labNodes(lab, "abm") as [Node, Node, Node];
+  const [one, two, middle] = await lab.nodes("a", "b", "m");
   await lab.cable(one, middle, { ipv4: "192.0.2" });
   await lab.cable(middle, two, { ipv4: "192.0.2" });
   await middle.batch(["addr flush dev veth0", "addr flush dev veth1"]);

@@ -7,7 +7,7 @@ import { netnsTest, type Node } from "./harness.ts";
 function start(place: Place, node: Node): Promise<AgentProcess> {
   return place.agent(node.label, {
     toml: `[[network]]\nkey_file = "${place.keyFile}"\ninterfaces = ["veth*"]\n`,
-    spawn: (command, args, options) => node.spawn(command, args, options),
+    spawn: node.spawn,
   });
 }
 

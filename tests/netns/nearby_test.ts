@@ -3,7 +3,7 @@ import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import type { Json } from "../../lib/nearby/json.ts";
 import { Libzmq, python } from "../learn/libzmq.ts";
 import { skipReason } from "../skip.ts";
-import { type Lab, netnsTest, type Node } from "./harness.ts";
+import { netnsTest, type Node } from "./harness.ts";
 
 const ACTOR = new URL("nearby_actor.ts", import.meta.url).pathname;
 /** Longer than anything takes on a busy computer, in s. */
@@ -57,7 +57,7 @@ class Actor {
 netnsTest(
   "nearby: three computers, two networks: each gets the address it can reach",
   async (lab) => {
-    const [a, b, c] = await nodes(lab, "robot", "controller", "visitor");
+    const [a, b, c] = await lab.nodes("robot", "controller", "visitor");
     await lab.cable(a, b, { ipv4: "192.168.77" });
     await lab.cable(a, c, { ipv4: "10.77.0" });
     const [robot, controller, visitor] = [new Actor(a), new Actor(b), new Actor(c)];
@@ -78,7 +78,7 @@ netnsTest(
       strictEqual(await asker.result(), "hi");
     }
     // A cable that comes later is told, too.
-    const [d] = await nodes(lab, "late");
+    const [d] = await lab.nodes("late");
     await lab.cable(a, d, { ipv4: "172.20.0" });
     const late = new Actor(d);
     strictEqual(await late.call("discover", "robot", WAIT), `172.20.0.1:${port}`);
@@ -97,7 +97,7 @@ if (python === undefined) {
   }
 } else {
   netnsTest(WITH_PYTHON.next, async (lab) => {
-    const [a, b] = await nodes(lab, "ours", "theirs");
+    const [a, b] = await lab.nodes("ours", "theirs");
     await lab.cable(a, b, { ipv4: "192.168.77" });
     const peer = new Libzmq(python!, ["ip", "netns", "exec", b.netns]);
     const ours = new Actor(a);
@@ -122,7 +122,7 @@ if (python === undefined) {
   });
 
   netnsTest(WITH_PYTHON.goodbye, async (lab) => {
-    const [a] = await nodes(lab, "one");
+    const [a] = await lab.nodes("one");
     const peer = new Libzmq(python!, ["ip", "netns", "exec", a.netns]);
     try {
       await peer.call("udp", "beacon", "0.0.0.0", 9999);
@@ -152,13 +152,4 @@ if (python === undefined) {
       await peer.close();
     }
   });
-}
-
-async function nodes<const Labels extends readonly string[]>(
-  lab: Lab,
-  ...labels: Labels
-): Promise<{ [Index in keyof Labels]: Node }> {
-  const made: Node[] = [];
-  for (const label of labels) made.push(await lab.node(label));
-  return made as { [Index in keyof Labels]: Node };
 }

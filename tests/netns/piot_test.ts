@@ -11,7 +11,7 @@ const toml = (place: Place) =>
 function start(place: Place, node: Node): Promise<AgentProcess> {
   return place.agent(node.label, {
     toml: toml(place),
-    spawn: (command, args, options) => node.spawn(command, args, options),
+    spawn: node.spawn,
   });
 }
 

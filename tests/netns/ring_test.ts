@@ -6,23 +6,14 @@ import { checkKilled, RingServers } from "../e2e/ring_servers.ts";
 import { freePort } from "../ports.ts";
 import { type Lab, netnsTest, type Node } from "./harness.ts";
 
-const inside = (node: Node): Spawn => (command, args, options) =>
-  node.spawn(command, args, options);
-
-async function nodes(lab: Lab, labels: string): Promise<Node[]> {
-  const all: Node[] = [];
-  for (const label of labels) all.push(await lab.node(label));
-  return all;
-}
-
 /** A ring of five on a switch: 192.0.2.1 to .5. */
 async function five(lab: Lab, place: Place) {
-  const all = await nodes(lab, "abcde");
+  const all = await lab.nodes("a", "b", "c", "d", "e");
   await lab.switch(all, { ipv4: "192.0.2" });
   const sites = all.map((node, i) => ({
     host: `192.0.2.${i + 1}`,
     port: 55_552,
-    spawn: inside(node),
+    spawn: node.spawn,
   }));
   return { all, ring: new RingServers(place, sites) };
 }
@@ -32,7 +23,7 @@ netnsTest("netns ring: 10 000 messages from 3 clients; then a server is killed",
   const { all, ring } = await five(lab, place);
   await ring.startAll();
   const send = (name: string, at: number, ...args: string[]) =>
-    ring.send(name, ["-i", "1ms", ...args], inside(all[at] as Node));
+    ring.send(name, ["-i", "1ms", ...args], (all[at] as Node).spawn);
   const clients = [
     send("one", 0, "-n", "3334"),
     send("two", 1, "-n", "3333", "-r"),
@@ -70,10 +61,10 @@ netnsTest("netns ring: a cable that is pulled is noticed by the missing answer",
   deepStrictEqual((await ring.view(0))?.members[1]?.address, "192.0.2.2:55553");
   const before = place.start(
     ["ring", "send", "-s", "192.0.2.1:55552", "-n", "1", "-m", "from a client"],
-    { spawn: inside(all[1] as Node) },
+    { spawn: all[1].spawn },
   );
   strictEqual((await before.result()).code, 0);
-  const [a] = all as [Node];
+  const [a] = all;
   const name = all[2]?.interfaces[0] as string;
   await all[2]?.ip("link", "set", name, "down");
   await until(
@@ -82,7 +73,7 @@ netnsTest("netns ring: a cable that is pulled is noticed by the missing answer",
   );
   const { members } = await ring.view(0) as RingView;
   match(members[2]?.trouble ?? "", /no answer within 1000 ms|cannot be reached|no connection/);
-  const client = ring.send("one", ["-n", "20", "-i", "1ms", "-s", "s0"], inside(a));
+  const client = ring.send("one", ["-n", "20", "-i", "1ms", "-s", "s0"], a.spawn);
   strictEqual((await client.result()).code, 0);
   for (const index of [0, 1, 3, 4]) {
     await until(`s${index} has all`, () => ring.counts(index).size === 21);
@@ -99,14 +90,14 @@ netnsTest("netns ring: a cable that is pulled is noticed by the missing answer",
 
 netnsTest("netns ring: members are nodes, and are followed when they move", async (lab) => {
   await using place = new Place();
-  const all = await nodes(lab, "abc");
-  const c = all[2] as Node;
+  const all = await lab.nodes("a", "b", "c");
+  const c = all[2];
   // Link-local addresses alone.
   await lab.switch(all);
   const toml = `[[network]]\nkey_file = "${place.keyFile}"\ninterfaces = ["veth*"]\n` +
     '[ring]\nenabled = true\nmembers = ["a", "b", "c"]\nreconnect = "1s"\nanswer_timeout = "2s"\n' +
     'keep_alive = "1s"\n';
-  const start = (node: Node) => place.agent(node.label, { toml, spawn: inside(node) });
+  const start = (node: Node) => place.agent(node.label, { toml, spawn: node.spawn });
   const agents: AgentProcess[] = [];
   for (const node of all) agents.push(await start(node));
   const views = () => Promise.all(agents.map((one) => one.request<RingView>("GET", "/v1/ring")));
