@@ -8,6 +8,7 @@ import type { PiotConfig, PiotEvent, PiotOutput, PiotStore } from "./api.ts";
 import type { Id } from "./fields.ts";
 import type { PiotHooks } from "./hooks.ts";
 import type { Links } from "./links.ts";
+import type { Boot, Steady } from "./steady.ts";
 import type { Turn } from "./turn.ts";
 
 /** What a node is made with. */
@@ -22,8 +23,10 @@ export interface PiotOptions {
   readonly random: Random;
   /** For ids, epochs and nonces: unpredictable. */
   readonly randomBytes: (length: number) => Uint8Array;
-  /** ms since 1970. */
+  /** ms since 1970. May leap. */
   readonly wall: () => number;
+  /** Which start of the computer this is, and for how many ms it has been on; where that is known. */
+  readonly boot?: Boot;
   readonly hooks?: PiotHooks;
   /**
    * Whether a peer may be behind a connection, `sealed` or not: who was met where only holders of a key
@@ -42,6 +45,7 @@ export interface Context {
   readonly options: PiotOptions;
   readonly turn: Turn;
   readonly links: Links;
+  readonly steady: Steady;
   /** Told once what it speaks of is stored. */
   event(event: PiotEvent): void;
 }

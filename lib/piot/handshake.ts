@@ -309,7 +309,7 @@ export class Handshake {
     this.#resume = resume;
     this.#stepAt = now;
     const inherit = (link.inherit ?? host.config.inherit) && resume.inherit;
-    const result = link.outbox.resume(resume, inherit, host.wall(), host.newEpoch());
+    const result = link.outbox.resume(resume, inherit, host.steady(now), host.newEpoch());
     for (const id of result.confirmed) host.left(now, link, id, "resume");
     for (const [id, reason] of result.dropped) host.left(now, link, id, reason);
     this.#outcome = result.outcome;

@@ -83,8 +83,10 @@ export interface PiotNode {
   readonly tags: ReadonlyMap<string, string>;
   readonly store: PiotStore;
   readonly turn: Turn;
-  /** ms since 1970. */
+  /** ms since 1970, for people. May leap. */
   wall(): number;
+  /** Time that goes on over restarts, in ms (`steady.ts`): what a deadline in the store is of. */
+  steady(now: number): number;
   newId(): Id;
   links(): LinkView[];
   /** @throws {AgentError} where several nodes have the name. */

@@ -41,6 +41,17 @@ export class Links {
     }
   }
 
+  /** When the newest message of all outboxes was accepted. */
+  get newest(): number | undefined {
+    const all = [...this.#all.values()].flatMap(({ outbox }) => outbox.newest ?? []);
+    return all.length > 0 ? Math.max(...all) : undefined;
+  }
+
+  /** See `Outbox.noneLaterThan`. */
+  noneLaterThan(at: number): void {
+    for (const { outbox } of this.#all.values()) outbox.noneLaterThan(at);
+  }
+
   get size(): number {
     return this.#all.size;
   }

@@ -46,9 +46,9 @@ export class Mail {
    * @throws {AgentError} where it is not taken: no room, too large, nobody there.
    */
   send(now: number, link: Link, message: Outgoing, done?: (error?: unknown) => void): Id {
-    const { options, turn } = this.#context;
+    const { options, turn, steady } = this.#context;
     const { config } = options;
-    const wall = options.wall();
+    const at = steady.at(now);
     const header = this.#encode(message.header);
     const size = header.length + message.body.length;
     this.check(link, size);
@@ -62,8 +62,8 @@ export class Mail {
     const id = link.outbox.append({
       header,
       body: message.body,
-      created: wall,
-      expires: wall + Math.max(0, message.ttl ?? config.holdTtl),
+      created: at,
+      expires: at + Math.max(0, message.ttl ?? config.holdTtl),
     });
     if (done) turn.then(() => done(), done);
     this.expireAt = Math.min(this.expireAt, now + EXPIRY);
@@ -83,6 +83,7 @@ export class Mail {
 
   /** What waits on these links, the first `most` of each. */
   outbox(links: Iterable<Link>, most: number): OutboxView[] {
+    const { steady } = this.#context;
     const all: OutboxView[] = [];
     for (const link of links) {
       let count = 0;
@@ -94,8 +95,8 @@ export class Mail {
           id,
           header: decodeHeader(header),
           body,
-          created,
-          expires,
+          created: steady.toWall(created),
+          expires: steady.toWall(expires),
           state,
         });
       }
@@ -132,11 +133,11 @@ export class Mail {
 
   /** Looks through held messages. */
   expire(now: number): void {
-    const { links, options } = this.#context;
-    const wall = options.wall();
+    const { links, steady } = this.#context;
+    const at = steady.at(now);
     let waits = false;
     for (const link of links.all()) {
-      for (const { id } of link.outbox.expire(wall)) this.left(now, link, id, "expired");
+      for (const { id } of link.outbox.expire(at)) this.left(now, link, id, "expired");
       waits ||= link.outbox.size > 0;
     }
     this.expireAt = waits ? now + EXPIRY : Infinity;
@@ -220,9 +221,9 @@ export class Mail {
 
   /** @throws {AgentError} where there is no room, and none can be made. */
   #makeRoom(now: number, link: Link, size: number): void {
-    const { config, wall } = this.#context.options;
+    const { options: { config }, steady } = this.#context;
     const { outbox } = link;
-    for (const { id } of outbox.expire(wall())) this.left(now, link, id, "expired");
+    for (const { id } of outbox.expire(steady.at(now))) this.left(now, link, id, "expired");
     while (this.#outboxIsFull(link, size)) {
       const dropped = config.overflow === "oldest" ? outbox.dropOldest() : undefined;
       if (!dropped) {

@@ -42,9 +42,9 @@ export interface Entry {
   readonly id: Id;
   readonly header: Uint8Array;
   readonly body: Uint8Array;
-  /** ms since 1970. */
-  readonly created: number;
-  readonly expires: number;
+  /** Steady time (`steady.ts`). */
+  created: number;
+  expires: number;
   /** Where it is kept. */
   readonly bundle: Bundle;
   /** Given at the first transmission. */
@@ -181,6 +181,26 @@ export class Outbox {
     return id;
   }
 
+  /** When the newest was accepted. */
+  get newest(): number | undefined {
+    let newest: Entry | undefined;
+    for (const entry of this.entries()) newest = entry;
+    return newest?.created;
+  }
+
+  /**
+   * It is `at`, after a restart. What seems to come from the future has been held for less time than
+   * is known, and never has more left than it was given.
+   */
+  noneLaterThan(at: number): void {
+    for (const entry of this.entries()) {
+      const ahead = Math.max(0, entry.created - at);
+      entry.created -= ahead;
+      entry.expires -= ahead;
+    }
+    this.#expiresFrom = 0;
+  }
+
   /** Drops the oldest message that has no number; `undefined` where all have one. */
   dropOldest(): Entry | undefined {
     const oldest = this.#held.first;
@@ -188,13 +208,13 @@ export class Outbox {
     return oldest;
   }
 
-  /** Drops held messages whose time is over. */
-  expire(wall: number): Entry[] {
-    if (wall < this.#expiresFrom) return [];
+  /** Drops held messages whose time is over at the steady time `at`. */
+  expire(at: number): Entry[] {
+    if (at < this.#expiresFrom) return [];
     const expired: Entry[] = [];
     this.#expiresFrom = Infinity;
     for (const entry of this.#held) {
-      if (entry.expires <= wall) expired.push(entry);
+      if (entry.expires <= at) expired.push(entry);
       else this.#expiresFrom = Math.min(this.#expiresFrom, entry.expires);
     }
     for (const entry of expired) this.#removeHeld(entry);
@@ -204,12 +224,13 @@ export class Outbox {
   /**
    * A new session begins: what the peer's RESUME means for our direction (§5).
    *
+   * @param at steady time.
    * @param newEpoch taken where our direction begins anew.
    */
   resume(
     peer: Pick<FrameFields<"resume">, "rxEpoch" | "rxSeq">,
     inherit: boolean,
-    wall: number,
+    at: number,
     newEpoch: Epoch,
   ): { outcome: Outcome; firstSeq: number; confirmed: Id[]; dropped: [Id, DropReason][] } {
     const confirmed: Id[] = [];
@@ -227,7 +248,7 @@ export class Outbox {
         this.#removeSent(seq);
       }
       for (const [seq, entry] of this.#sent) {
-        if (!entry || entry.expires > wall) continue;
+        if (!entry || entry.expires > at) continue;
         dropped.push([entry.id, "expired"]);
         this.#bury(seq, entry);
       }
@@ -250,7 +271,7 @@ export class Outbox {
       }
       this.#writeState();
     }
-    for (const { id } of this.expire(wall)) dropped.push([id, "expired"]);
+    for (const { id } of this.expire(at)) dropped.push([id, "expired"]);
     return { outcome, firstSeq: this.#cursor, confirmed, dropped };
   }
 
@@ -380,6 +401,7 @@ export class Outbox {
   #count(entry: Entry, sign: 1 | -1): void {
     this.#messages += sign;
     this.#bytes += sign * sizeOf(entry);
+    this.#totals.outboxMessages += sign;
     this.#totals.outboxBytes += sign * sizeOf(entry);
   }
 

@@ -24,6 +24,7 @@ import { Outcome } from "./outbox.ts";
 import { keys, nodeRecord } from "./records.ts";
 import { Session } from "./session.ts";
 import type { SessionHost } from "./session_host.ts";
+import { Steady } from "./steady.ts";
 import { Turn } from "./turn.ts";
 
 /** Lazy removals are written after this long at the latest (§13), in ms. */
@@ -40,6 +41,7 @@ export class Piot implements Machine {
   readonly boot: Epoch;
   readonly #options: PiotOptions;
   readonly #turn: Turn;
+  readonly #steady: Steady;
   readonly #links: Links;
   readonly #mail: Mail;
   readonly #acquaintances: Acquaintances;
@@ -58,11 +60,13 @@ export class Piot implements Machine {
     this.#options = options;
     this.boot = this.#newEpoch();
     this.#turn = new Turn(options.store);
+    this.#steady = new Steady(this.#turn, options.wall, options.boot);
     this.#links = new Links(this.#turn, options.random, () => this.#newEpoch());
     const context: Context = {
       options,
       turn: this.#turn,
       links: this.#links,
+      steady: this.#steady,
       event: (event) => this.#event(event),
     };
     this.#mail = new Mail(context);
@@ -224,6 +228,7 @@ export class Piot implements Machine {
   stop(now: number): void {
     for (const session of this.#sessions.values()) session.close(now, CloseCode.GoingAway, "");
     this.#turn.tidy();
+    this.#steady.stop();
   }
 
   // Time
@@ -231,7 +236,7 @@ export class Piot implements Machine {
   nextWake(): number {
     if (!this.#turn.isEmpty) return 0;
     const above = this.#options.hooks?.nextWake() ?? Infinity;
-    let earliest = Math.min(this.#tidyAt, this.#mail.expireAt, above);
+    let earliest = Math.min(this.#tidyAt, this.#mail.expireAt, this.#steady.checkAt, above);
     for (const session of this.#sessions.values()) {
       earliest = Math.min(earliest, session.nextWake());
     }
@@ -266,8 +271,11 @@ export class Piot implements Machine {
       for (let i = 0; i < MOST_TURNS; i++) {
         this.#options.hooks?.settle(now);
         if (this.#turn.isEmpty) break;
+        this.#steady.ride(now);
         this.#turn.commit();
       }
+      const above = this.#options.hooks?.nextWake() ?? Infinity;
+      this.#steady.settle(now, this.#links.totals.outboxMessages > 0 || above < Infinity);
     } catch (error) {
       this.#recover(now, error);
     }
@@ -292,6 +300,7 @@ export class Piot implements Machine {
 
   #load(now: number): void {
     this.#links.load(this.#options.store);
+    this.#steady.load(now, this.#options.store, this.#links);
     this.#mail.load(now);
     this.#options.hooks?.load(now, this.#nodeForHooks());
   }
@@ -307,6 +316,7 @@ export class Piot implements Machine {
       store,
       turn: this.#turn,
       wall,
+      steady: (now) => this.#steady.at(now),
       newId: () => this.#newId(),
       links: () => this.links(),
       find: (to) => acquaintances.find(to)?.view(),
@@ -380,15 +390,14 @@ export class Piot implements Machine {
   }
 
   #makeHost(): SessionHost {
-    const { config, name, output, hooks, wall } = this.#options;
-    const acquaintances = this.#acquaintances;
-    const mail = this.#mail;
+    const { config, name, output, hooks } = this.#options;
+    const [acquaintances, mail] = [this.#acquaintances, this.#mail];
     return {
       id: this.id,
       name,
       boot: this.boot,
       config,
-      wall,
+      steady: (now) => this.#steady.at(now),
       newId: () => this.#newId(),
       newEpoch: () => this.#newEpoch(),
       out: (connection) => this.#turn.say(connection, (bytes) => output.write(connection, bytes)),

@@ -69,6 +69,7 @@ const ENTRY = {
   id: required(1, id),
   header: required(2, octets),
   body: required(3, octets),
+  /** Steady time (`steady.ts`), like all deadlines. */
   created: required(4, uint),
   expires: required(5, uint),
 } as const;
@@ -78,6 +79,15 @@ const RECEIVED = {
   header: required(2, octets),
   body: required(3, octets),
   received: required(4, uint),
+} as const;
+
+/** Both clocks at one moment (`steady.ts`), in ms. */
+const CLOCK = {
+  steady: required(1, uint),
+  wall: required(2, uint),
+  /** A third one: which start of the computer it was, and for how long it was on. */
+  boot: optional(3, text),
+  up: optional(4, uint),
 } as const;
 
 /** Which records of a bundle have left: distances from the first (`bundles.ts`). */
@@ -99,7 +109,7 @@ const WAITING = {
   /** The message that carries it. */
   message: optional(2, id),
   name: required(3, text),
-  /** ms since 1970. */
+  /** Steady time. */
   deadline: required(4, uint),
   /** Where it is to end, where that is not the peer. */
   target: optional(5, id),
@@ -120,7 +130,7 @@ const RUNNING = { name: required(1, text) } as const;
 const RESULT = {
   status: required(1, uint),
   body: required(2, octets),
-  /** ms since 1970. */
+  /** Steady time. */
   when: required(3, uint),
 } as const;
 
@@ -131,6 +141,7 @@ const PLAN = {
   phase: required(2, text),
   /** ms since 1970. */
   started: required(3, uint),
+  /** Steady time. */
   deadline: required(4, uint),
   /** Why it is rolled back. */
   reason: optional(5, text),
@@ -221,6 +232,7 @@ export const sendingRecord = record("sending", SENDING);
 export const receivingRecord = record("receiving", RECEIVING);
 export const entryRecord = record("entry", ENTRY);
 export const receivedRecord = record("received", RECEIVED);
+export const clockRecord = record("note of the clocks", CLOCK);
 export const goneRecord = record("what has left", GONE);
 export const noticeRecord = record("notice", NOTICE);
 export const recentRecord = record("recent", RECENT);
@@ -256,6 +268,7 @@ function bundleKeys(rows: string, notes: string): BundleKeys {
 /** Keys of the store. */
 export const keys = {
   node: "node",
+  clock: "clock",
   notices: "lost/",
   notice: (at: number) => `lost/${ordinal(at)}`,
   links: "link/",

@@ -17,8 +17,8 @@ export interface SessionHost {
   readonly name: string;
   readonly boot: Epoch;
   readonly config: PiotConfig;
-  /** ms since 1970. */
-  wall(): number;
+  /** See `steady.ts`. */
+  steady(now: number): number;
   newId(): Id;
   newEpoch(): Epoch;
   /** Where to append what is sent, as one piece, after what this turn wrote down is stored. */

@@ -6,7 +6,8 @@
 
 /** Kept by the boxes themselves. */
 export class Totals {
-  /** Octets of headers and bodies in all outboxes. */
+  /** Messages in all outboxes, and octets of their headers and bodies. */
+  outboxMessages = 0;
   outboxBytes = 0;
   /** Messages in all inboxes, and their octets. */
   inboxMessages = 0;

@@ -31,6 +31,11 @@ export class Turn {
     return this.#changes.size === 0 && this.#last.size === 0 && this.#outputs.length === 0;
   }
 
+  /** Whether there is something to write. */
+  get hasChanges(): boolean {
+    return this.#changes.size > 0 || this.#last.size > 0;
+  }
+
   /** Whether something waits to be tidied up. */
   get hasLazy(): boolean {
     return this.#lazy.size > 0;

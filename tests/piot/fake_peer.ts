@@ -48,7 +48,7 @@ export class Bench {
       store: this.disk,
       random,
       randomBytes: (length) => random.bytes(length),
-      wall: () => 1_700_000_000_000 + this.now,
+      wall: () => 1_800_000_000_000 + this.now,
       output: {
         dial: (connection, address) => this.dialled.push({ connection, address }),
         write: (connection, bytes) => {

@@ -1,6 +1,6 @@
 /**
- * A monkey with wire cutters, and the books that tell whether a message was lost, came twice, or came
- * out of order.
+ * A monkey with wire cutters and a hand on the clock, and the books that tell whether a message was
+ * lost, came twice, or came out of order.
  *
  * @module
  */
@@ -9,12 +9,17 @@ import type { Id, PiotConfig } from "../../lib/piot/mod.ts";
 import { entryRecord, noticeRecord, receivedRecord } from "../../lib/piot/records.ts";
 import { type Node, World } from "./world.ts";
 
+/** How far the wall clock leaps, in ms: 50 years. */
+const LEAP = 50 * 365 * 86_400_000;
+
 /** A message as its sender knows it. */
 interface Sent {
   readonly id: Id;
   /** Its place in the order of sending. */
   index: number;
   readonly from: Node;
+  /** It has a time to live of some seconds, and not that of a day. */
+  readonly isBrief: boolean;
   /** `send` said that it is kept. */
   accepted: boolean;
   /** It was only on a disk that is gone. */
@@ -91,7 +96,8 @@ export function monkey(seed: number, steps: number): Result {
       } catch {
         return; // Refused for want of room: its sender knows.
       }
-      sent.set(id, { id, index: at, from: node, accepted: false, lost: false });
+      const isBrief = ttl !== undefined;
+      sent.set(id, { id, index: at, from: node, isBrief, accepted: false, lost: false });
     });
   };
   /** Messages that wait on a disk, and those whose loss is written on it and not read yet. */
@@ -147,6 +153,7 @@ export function monkey(seed: number, steps: number): Result {
       if (copy && random.chance(0.6)) replaceDisk(node, copy.disk, copy.logged);
       else replaceDisk(node, new Map(), 0);
     } else if (dice < 0.93) world.run(random.below(90_000));
+    else if (dice < 0.945) world.skew = random.pick([0, LEAP, -LEAP]);
     else restart(node);
     if (random.chance(0.5)) world.run(random.below(60));
     if (random.chance(0.1)) nodes.forEach(restart);
@@ -207,6 +214,12 @@ function check(
       ),
     ]).map(({ id }) => id),
   );
+  for (const { events } of nodes) {
+    for (const event of events) {
+      if (event.kind !== "dropped" || event.reason !== "expired") continue;
+      assert.ok(sent.get(event.id)?.isBrief, `seed ${seed}: ${event.id} expired within the day`);
+    }
+  }
   let lostWithDisk = 0;
   for (const { id, accepted, lost, from } of sent.values()) {
     if (!accepted || delivered.has(id) || told.has(id)) continue;

@@ -247,7 +247,7 @@ export class World {
   }
 
   wall(): number {
-    return Math.floor(1_700_000_000_000 + this.now + this.skew);
+    return Math.floor(1_800_000_000_000 + this.now + this.skew);
   }
 
   node(name: string, config: Partial<PiotConfig> = {}, hooks?: () => PiotHooks): Node {

@@ -9,6 +9,7 @@ import { messageOf } from "../../core/mod.ts";
 import type { PeerLink } from "../../dncp/mod.ts";
 import type { HandedGuest } from "../../leafy/mod.ts";
 import type { Held, HeldEntry } from "../../state/mod.ts";
+import { type BootClock, bootClock } from "../boot_clock.ts";
 import { writeDurably } from "../durable.ts";
 
 /** For so long the others are asked to keep our place, in ms; they bear no longer silence anyway. */
@@ -27,22 +28,6 @@ export interface Legacy {
 
 /** By the name of the network. */
 export type Handover = ReadonlyMap<string, Legacy>;
-
-/** Where time since boot comes from; one clock for all processes, which nobody sets. */
-export interface BootClock {
-  /** Another text after each boot. */
-  readonly boot: string;
-  /** ms since then. */
-  readonly now: number;
-}
-
-/** The kernel's. */
-export function bootClock(): BootClock {
-  return {
-    boot: Deno.readTextFileSync("/proc/sys/kernel/random/boot_id").trim(),
-    now: 1_000 * Number(Deno.readTextFileSync("/proc/uptime").split(" ")[0]),
-  };
-}
 
 /** Leaves it for the next process. `report` gets a line where that cannot be done. */
 export function leaveHandover(

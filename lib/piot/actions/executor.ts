@@ -321,14 +321,14 @@ export class Executor {
 
   #answer(now: number, { link, corr, name }: Running, result: ActionResult): void {
     const { node } = this.#layer;
-    const stored = this.#stored(name, result);
+    const stored = this.#stored(now, name, result);
     node.turn.put(keys.result(link, corr), resultRecord.encode(stored));
     this.#keep(now, link, corr, stored);
     this.#send(now, link, corr, stored);
   }
 
-  #stored(name: string, { status, value }: ActionResult): Stored {
-    const when = this.#layer.node.wall();
+  #stored(now: number, name: string, { status, value }: ActionResult): Stored {
+    const when = this.#layer.node.steady(now);
     try {
       return { status, body: encodeBody(value), when };
     } catch (error) {
@@ -370,7 +370,7 @@ export class Executor {
     const results = this.#results.get(link);
     if (!results) return;
     const { node } = this.#layer;
-    const limit = node.wall() - RESULT_AGE;
+    const limit = node.steady(now) - RESULT_AGE;
     let bytes = 0;
     for (const { body } of results.values()) bytes += body.length;
     for (const [corr, { when, body }] of results) {

@@ -56,7 +56,7 @@ export class WaitingList {
         name,
         message,
         target,
-        deadline: now + deadline - node.wall(),
+        deadline: now + deadline - node.steady(now),
         confirmed: link !== LOCAL && (message === undefined || !queued.has(message)),
         lostAt: Infinity,
         connectBy: Infinity,
@@ -107,7 +107,7 @@ export class WaitingList {
       waitingRecord.encode({
         link,
         name,
-        deadline: Math.max(0, Math.round(node.wall() + deadline - now)),
+        deadline: Math.max(0, Math.round(node.steady(now) + deadline - now)),
         ...(message !== undefined && { message }),
         ...(target !== undefined && { target }),
       }),

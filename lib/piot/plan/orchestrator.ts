@@ -79,15 +79,14 @@ export class Orchestrator {
     if (this.#runs.size >= MOST_RUNNING) {
       throw new AgentError(`${MOST_RUNNING} plans are running; wait for one`, ExitCode.Refused);
     }
-    const started = node.wall();
     const run = this.#make(
       now,
       id,
       plan,
       {
         phase: "running",
-        started,
-        deadline: started + plan.timeout,
+        started: node.wall(),
+        deadline: node.steady(now) + plan.timeout,
         reason: undefined,
         cancelled: false,
         restarts: 0,

@@ -77,7 +77,7 @@ export class PlanRun {
     this.#plan = plan;
     this.#state = state;
     this.#steps = new Map(steps);
-    this.#deadline = now + state.deadline - port.layer.node.wall();
+    this.#deadline = now + state.deadline - port.layer.node.steady(now);
   }
 
   /** Begins. */

@@ -332,7 +332,7 @@ const rows = machine({
             store: disk,
             random,
             randomBytes: (length) => random.bytes(length),
-            wall: () => 1_700_000_000_000 + now,
+            wall: () => 1_800_000_000_000 + now,
             output: { dial() {}, write() {}, close() {}, event() {} },
             hooks,
           }, now);
