@@ -8,7 +8,6 @@ import type { Clock, Scheduler } from "../../core/mod.ts";
 import { formatHostPort, type InterfaceInfo } from "../../net/mod.ts";
 import {
   Actions,
-  CloseCode,
   type Destination,
   type Id,
   type LinkView,
@@ -19,20 +18,19 @@ import {
 } from "../../piot/mod.ts";
 import { type MessageStore, openMessages, type Store } from "../../store/mod.ts";
 import { WireError } from "../../wire/bytes.ts";
-import { thisBoot } from "../boot_clock.ts";
 import type { Log } from "../log.ts";
 import type { Problems } from "../problems.ts";
 import { seeded } from "../seeded.ts";
 import { afterInput, Again } from "./again.ts";
 import { Connections, PIOT_PORT } from "./connections.ts";
-import { acquaintanceOf, Directory, type KnownNode, type PiotNetwork } from "./directory.ts";
+import { Directory, type PiotNetwork } from "./directory.ts";
 import { CommandExecutor } from "./executor.ts";
 import type { PiotCounters, PiotFigures } from "./figures.ts";
 import { identityOf } from "./identity.ts";
 import type { MailboxHost, TasksHost } from "./host.ts";
 import { machineConfig, type PiotTables, readKey } from "./piot_config.ts";
+import { Reach } from "./reach.ts";
 import { RouteEngine } from "./routes.ts";
-import { closeName } from "./rows.ts";
 import { PiotLog, unreadable } from "./tell.ts";
 
 /** Calls and plans wait so long for a session with a node that can be dialled, in ms. */
@@ -44,14 +42,6 @@ const BUSY = 2;
 
 /** The problem that something was not delivered. */
 const UNDELIVERED = "piot:undelivered";
-
-/** What a person has to look at, at the other end of a plain link. */
-const REFUSALS: readonly CloseCode[] = [
-  CloseCode.Auth,
-  CloseCode.LinkRejected,
-  CloseCode.LinkPending,
-  CloseCode.Version,
-];
 
 /** What the rest of the agent gives to PIoT. */
 export interface PiotSurroundings {
@@ -97,13 +87,12 @@ export class PiotRun implements MailboxHost, TasksHost {
   readonly #routes: RouteEngine;
   readonly #executor: CommandExecutor;
   readonly #say: PiotLog;
-  /** Addresses of the config that a link is held to. */
-  readonly #always: ReadonlySet<string>;
+  readonly #reach: Reach;
   #flushing = false;
   #flushedAt = -Infinity;
   /** The machine could not store something: it is told of all nodes again, once the disk may have room. */
   readonly #again = new Again(() => {
-    for (const node of this.directory.nodes()) this.#met(node);
+    for (const node of this.directory.nodes()) this.#reach.met(node);
   });
   #ended = false;
 
@@ -119,9 +108,6 @@ export class PiotRun implements MailboxHost, TasksHost {
     this.#networks = sealedNetworks(around.networks);
     this.#say = new PiotLog(log, problems, listener.counters);
     this.#config = machineConfig(piot, { key: readKey(piot.key_file) });
-    this.#always = new Set(
-      piot.connect.map(({ host, port }) => formatHostPort(host, port ?? PIOT_PORT)),
-    );
     this.#store = openMessages(`${stateDir}/messages.db`, (line) => log.warning(line));
     try {
       const memberships = this.#networks.map(({ config, machine }) => (
@@ -133,11 +119,21 @@ export class PiotRun implements MailboxHost, TasksHost {
       this.#connections = new Connections({
         problems,
         input: this.input,
-        dialSealed: (address, signal) => this.#dial(address, signal),
+        dialSealed: (address, signal) => this.#reach.dial(address, signal),
         window: () => 2 * Math.max(WINDOW, this.#config.maxFrame),
       });
       this.directory = this.#makeDirectory();
       this.machine = this.#makeMachine();
+      this.#reach = new Reach({
+        machine: this.machine,
+        directory: this.directory,
+        remoteOf: (connection) => this.#connections.remoteOf(connection),
+        always: piot.connect.map(({ host, port }) => formatHostPort(host, port ?? PIOT_PORT)),
+        input: this.input,
+        clock,
+        log,
+        problems,
+      });
       this.#routes = new RouteEngine({
         machine: this.machine,
         input: this.input,
@@ -179,7 +175,7 @@ export class PiotRun implements MailboxHost, TasksHost {
       transport.messages!.taker = (stream) => this.#connections.taken(stream);
     }
     this.noticed();
-    this.input((machine, now) => this.#holdLinks(machine, now));
+    this.#reach.hold();
     scheduler.add(this.machine);
     scheduler.add(this.#again);
     scheduler.add(this.#routes);
@@ -205,6 +201,7 @@ export class PiotRun implements MailboxHost, TasksHost {
     this.machine.stop(clock.now());
     this.machine.flush(clock.now());
     this.#ended = true;
+    this.#reach.end();
     this.directory.stop();
     await this.#connections.stop();
     this.#store.close();
@@ -236,6 +233,8 @@ export class PiotRun implements MailboxHost, TasksHost {
 
   readonly limits = (): PiotConfig => this.#config;
 
+  readonly wanted = (to: Destination): void => this.#reach.wanted(to);
+
   readonly isRouted = (message: Message): boolean => this.#routes.has(message);
 
   /** `status` tells of undelivered messages until somebody has read of them. */
@@ -247,22 +246,6 @@ export class PiotRun implements MailboxHost, TasksHost {
       count === 1 ? " was" : "s were"
     } not delivered; see: agent outbox`;
     problems.note(UNDELIVERED, line, { lasts: true });
-  };
-
-  /**
-   * Something is sent there: what waits for its name is for this node, and its link can be dialled.
-   * The machine was told when the node appeared; but what it hears in a turn that cannot be stored, it
-   * forgets.
-   */
-  readonly wanted = (to: Destination): void => {
-    if (!("peer" in to)) return;
-    const node = this.directory.node(to.peer);
-    const link = this.machine.find(to);
-    if (!node || link?.state === "up") return;
-    if (link && node.addresses.length === 0) this.directory.call(node.id, true);
-    const acquaintance = acquaintanceOf(node, this.#heldAddresses(node.id));
-    if (link?.addresses.join() === acquaintance.addresses.join()) return;
-    this.machine.learn(this.#around.scheduler.now(), acquaintance);
   };
 
   figures(): PiotFigures {
@@ -291,7 +274,7 @@ export class PiotRun implements MailboxHost, TasksHost {
       problems,
       interfaces,
       touched: () => scheduler.touch(),
-      onNode: (node) => this.#met(node),
+      onNode: (node) => this.#reach.met(node),
       onRenamed: () => this.#listener.renamed(),
     });
   }
@@ -307,9 +290,8 @@ export class PiotRun implements MailboxHost, TasksHost {
       random: seeded(randomBytes),
       randomBytes,
       wall: () => clock.wall(),
-      ...thisBoot(),
       hooks: this.actions,
-      permits: (peer, sealed) => sealed || !this.#isSealed(peer),
+      permits: (peer, sealed) => sealed || !this.#reach.isSealed(peer),
       refusesRequests: (sealed) => sealed ? undefined : this.#distrust(),
       output: {
         dial: (connection, address) => connections.dial(connection, address),
@@ -329,65 +311,12 @@ export class PiotRun implements MailboxHost, TasksHost {
     }
   }
 
-  /** Links of the config are dialled always, and those that were so before no longer. */
-  #holdLinks(machine: Piot, now: number): void {
-    const always = this.#always;
-    const links = machine.links();
-    for (const { peer, name, addresses } of links) {
-      if (addresses.length === 0 || addresses.some((one) => always.has(one))) continue;
-      machine.learn(now, { ...(peer && { peer }), name, addresses, dial: "needed" });
-    }
-    for (const address of always) {
-      const known = links.find(({ addresses }) => addresses.includes(address));
-      machine.learn(now, {
-        ...(known?.peer !== undefined && { peer: known.peer }),
-        name: known?.name ?? address,
-        addresses: known?.addresses ?? [address],
-        dial: "always",
-      });
-    }
-  }
-
-  #dial(address: string, signal: AbortSignal) {
-    const dialling = this.directory.dial(address, signal);
-    dialling?.catch(() => {
-      // It cannot be reached by us; perhaps it can reach us.
-      if (this.#ended || signal.aborted) return;
-      const link = this.machine.links().find(({ addresses }) => addresses.includes(address));
-      if (link?.peer !== undefined) this.directory.call(link.peer, true);
-    });
-    return dialling;
-  }
-
-  /** Whether a node was met where only holders of a network's key are. */
-  #isSealed(peer: Id): boolean {
-    if (this.directory.isSealed(peer)) return true;
-    return this.machine.find({ peer })?.addresses.some((one) => one.startsWith("@")) ?? false;
-  }
-
   /** Why nobody on a plain link may have this node do anything; `undefined` where they may. */
   #distrust(): string | undefined {
     const { key, policy } = this.#config;
     return key !== undefined || policy !== "accept"
       ? undefined
       : 'calls over plain links need key_file in [piot] on both sides, or policy = "ask" here';
-  }
-
-  /** A node appeared in a network, or is found elsewhere. */
-  #met(node: KnownNode): void {
-    if (node.calls) this.#around.log.info(`messages: ${node.name} asks to be dialled`);
-    this.input((machine, now) => {
-      machine.learn(now, {
-        ...acquaintanceOf(node, this.#heldAddresses(node.id)),
-        ...(node.calls && { dial: "always" }),
-      });
-      machine.retry(now, node.id);
-    });
-  }
-
-  /** Addresses of the config that belong to a node which we also find in a network. */
-  #heldAddresses(peer: Id): string[] {
-    return this.machine.find({ peer })?.addresses.filter((one) => this.#always.has(one)) ?? [];
   }
 
   /** Called from within the machine, which must not be called back, after the turn is stored. */
@@ -397,31 +326,11 @@ export class PiotRun implements MailboxHost, TasksHost {
     this.#listener.told(event, nameOf);
     if (event.kind === "message") this.#routes.arrived(event.message);
     if (event.kind === "dropped" || event.kind === "refused") this.noticed();
-    if (event.kind === "attemptFailed") this.#attemptFailed(event);
+    if (event.kind === "attemptFailed") this.#reach.attemptFailed(event);
     if (event.kind === "problem") this.#again.after(this.#around.clock.now());
     if (event.kind !== "sessionUp") return;
     const { peer, link } = event.link;
-    if (peer !== undefined) queueMicrotask(() => this.#settled(peer, link));
-  }
-
-  /** Another node answered: the right one may be at another of its addresses. */
-  #attemptFailed({ link, connection, code }: PiotEvent & { kind: "attemptFailed" }): void {
-    const remote = this.#connections.remoteOf(connection) ?? "";
-    const { peer, addresses } = link;
-    const sealed = addresses.filter((address) => address.startsWith("@"));
-    if (code === CloseCode.WrongNode && peer !== undefined) {
-      const others = sealed.filter((address) => this.directory.avoid(address, remote));
-      if (others.length === 0) return;
-      queueMicrotask(() => this.input((machine, now) => machine.retry(now, peer)));
-    } else if (sealed.length === 0 && REFUSALS.includes(code)) {
-      this.#around.problems.note(
-        `piot:refused:${link.link}`,
-        `messages: ${remote} does not take us (${
-          closeName(code)
-        }); look at key_file and policy in` +
-          " [piot] on both sides",
-      );
-    }
+    if (peer !== undefined) queueMicrotask(() => this.#reach.settled(peer, link));
   }
 
   #nameOf(link: LinkView | number): string {
@@ -429,15 +338,5 @@ export class PiotRun implements MailboxHost, TasksHost {
       ? this.machine.links().find((one) => one.link === link)
       : link;
     return this.directory.nameOf(view?.peer, view?.name ?? "a node that was forgotten");
-  }
-
-  /** A session is there: nobody has to call, and from now on it is dialled when it is needed. */
-  #settled(peer: Id, link: number): void {
-    if (this.#ended) return;
-    this.directory.call(peer, false);
-    const view = this.machine.find({ peer });
-    if (view?.link !== link || view.addresses.some((one) => this.#always.has(one))) return;
-    const { name, addresses } = view;
-    this.input((machine, now) => machine.learn(now, { peer, name, addresses, dial: "needed" }));
   }
 }
