@@ -18,6 +18,7 @@ import {
 } from "../../piot/mod.ts";
 import { type MessageStore, openMessages, type Store } from "../../store/mod.ts";
 import { WireError } from "../../wire/bytes.ts";
+import { thisBoot } from "../boot_clock.ts";
 import type { Log } from "../log.ts";
 import type { Problems } from "../problems.ts";
 import { seeded } from "../seeded.ts";
@@ -290,6 +291,7 @@ export class PiotRun implements MailboxHost, TasksHost {
       random: seeded(randomBytes),
       randomBytes,
       wall: () => clock.wall(),
+      ...thisBoot(),
       hooks: this.actions,
       permits: (peer, sealed) => sealed || !this.#reach.isSealed(peer),
       refusesRequests: (sealed) => sealed ? undefined : this.#distrust(),
