@@ -95,13 +95,15 @@ export async function remoteMirror(options: RemoteMirrorOptions): Promise<void> 
   const { network, stop, timeoutMs } = options;
   const { MirrorRunner } = await import("./mirror.ts");
   const runner = new MirrorRunner(options);
-  const giveUp = Date.now() + timeoutMs;
+  const giveUp = performance.now() + timeoutMs;
   let connectedOnce = false;
   let pause = FIRST_PAUSE;
   using _ended = { [Symbol.dispose]: () => runner.end() };
   while (!stop.aborted) {
     try {
-      const patience = connectedOnce ? LONGEST_PAUSE : Math.max(1, giveUp - Date.now());
+      const patience = connectedOnce
+        ? LONGEST_PAUSE
+        : Math.max(1, Math.ceil(giveUp - performance.now()));
       const deadline = AbortSignal.any([stop, AbortSignal.timeout(patience)]);
       const { keys, node, left } = await reach(network, patience, deadline);
       const stream = await dialSecure({
@@ -117,7 +119,7 @@ export async function remoteMirror(options: RemoteMirrorOptions): Promise<void> 
     } catch (error) {
       if (stop.aborted) return;
       const final = error instanceof AgentError && error.exitCode !== ExitCode.Unreachable;
-      if (final || (!connectedOnce && Date.now() >= giveUp)) throw error;
+      if (final || (!connectedOnce && performance.now() >= giveUp)) throw error;
     }
     await sleep(pause, stop);
     pause = Math.min(2 * pause, LONGEST_PAUSE);
@@ -153,8 +155,8 @@ async function reach(
       ExitCode.Refused,
     );
   }
-  const end = Date.now() + timeoutMs;
-  const left = () => Math.max(1, end - Date.now());
+  const end = performance.now() + timeoutMs;
+  const left = () => Math.max(1, Math.ceil(end - performance.now()));
   if (network.node) return { keys, node: network.node, left };
   const { findNode } = await import("./find.ts");
   return { keys, node: await findNode(network, keys, deadline), left };

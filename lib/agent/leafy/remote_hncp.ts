@@ -106,11 +106,11 @@ export async function mirrorHncp(options: RemoteMirrorOptions): Promise<void> {
   const { network, stop, timeoutMs, onChange } = options;
   const all = { "agent/name": `${Deno.hostname()}-leaf`, ...options.entries };
   const tlvs = codecOf(network).encode(entriesOf(all));
-  const giveUp = Date.now() + timeoutMs;
+  const giveUp = performance.now() + timeoutMs;
   let connectedOnce = false;
   while (!stop.aborted) {
     try {
-      const patience = connectedOnce ? PAUSE : Math.max(1, giveUp - Date.now());
+      const patience = connectedOnce ? PAUSE : Math.max(1, Math.ceil(giveUp - performance.now()));
       const node = await firstHopOf(
         network,
         AbortSignal.any([stop, AbortSignal.timeout(patience)]),
@@ -128,7 +128,7 @@ export async function mirrorHncp(options: RemoteMirrorOptions): Promise<void> {
     } catch (error) {
       if (stop.aborted) return;
       const final = error instanceof AgentError && error.exitCode !== ExitCode.Unreachable;
-      if (final || (!connectedOnce && Date.now() >= giveUp)) throw error;
+      if (final || (!connectedOnce && performance.now() >= giveUp)) throw error;
     }
     if (!stop.aborted) await sleep(PAUSE, stop);
   }

@@ -139,7 +139,9 @@ export class LogFile {
   }
 
   #append(wall: number, bytes: Uint8Array, count: number): void {
-    if (this.#file === undefined && wall < this.#notBefore) return this.#fail(count);
+    // A clock that was set back is no reason to wait until it is that late again.
+    const isSoon = wall < this.#notBefore && wall >= this.#notBefore - TRY_AGAIN;
+    if (this.#file === undefined && isSoon) return this.#fail(count);
     try {
       const file = this.#file ?? this.#open();
       if (this.#size > 0 && this.#size + bytes.length > this.#half) {

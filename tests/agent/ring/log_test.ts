@@ -132,3 +132,16 @@ Deno.test("a folder that cannot be written is reported once, lines are counted, 
     ok(read().split("\n").every((line) => line.length <= 80), read());
     file.close();
   }));
+
+Deno.test("a clock that is set back after a failure does not stop the lines until it is that late again", () =>
+  inFolder((dir) => {
+    Deno.writeTextFileSync(`${dir}/logs`, "a file where the folder should be");
+    const { file, clock, read } = open(dir, 0);
+    file.write(lines("lost"));
+    Deno.removeSync(`${dir}/logs`);
+    clock.wall -= 50 * 365 * 86_400_000;
+    file.write(lines("again"));
+    deepStrictEqual(file.lost, 1);
+    match(read(), /^\S+ \S+ again\n/);
+    file.close();
+  }));
