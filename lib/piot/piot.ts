@@ -274,8 +274,8 @@ export class Piot implements Machine {
         this.#steady.ride(now);
         this.#turn.commit();
       }
-      const above = this.#options.hooks?.nextWake() ?? Infinity;
-      this.#steady.settle(now, this.#links.totals.outboxMessages > 0 || above < Infinity);
+      const holds = this.#links.totals.outboxMessages > 0;
+      this.#steady.settle(now, holds || (this.#options.hooks?.nextWake() ?? Infinity) < Infinity);
     } catch (error) {
       this.#recover(now, error);
     }

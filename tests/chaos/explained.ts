@@ -34,7 +34,7 @@ const EXPLAINED: readonly RegExp[] = [
   /^notice: the config was read again$/,
   /^warning: \S+ on veth[ab] is heard, but with another key \(theirs \w+, ours [\w, ]+\); give both/,
   /^warning: \S+ has another key \(\w+, ours [\w, ]+\)$/,
-  // Messages that do not wait for long, and clocks that jump past the end of all others.
+  // Messages that do not wait for long.
   /^warning: a message to \S+ was not delivered \(expired\); see: agent outbox/,
   /^warning: \d+ messages? (?:was|were) not delivered; see: agent outbox/,
   /^warning: further problems are not logged for some minutes; see: agent status$/,

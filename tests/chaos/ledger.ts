@@ -13,6 +13,8 @@ export type Outcome = "open" | "accepted" | "refused";
 interface Sent {
   outcome: Outcome;
   arrived: number;
+  /** It is to be given up soon. */
+  readonly isBrief: boolean;
   /** Why its sender was told that it was not delivered. */
   told?: string;
 }
@@ -33,10 +35,10 @@ export class MessageLedger {
   readonly #complaints: string[] = [];
 
   /** Before it is asked for. */
-  sent(lane: string, n: number): void {
+  sent(lane: string, n: number, isBrief = false): void {
     let found = this.#lanes.get(lane);
     if (!found) this.#lanes.set(lane, found = { sent: new Map(), last: -1 });
-    found.sent.set(n, { outcome: "open", arrived: 0 });
+    found.sent.set(n, { outcome: "open", arrived: 0, isBrief });
   }
 
   accepted(lane: string, n: number, id: string): void {
@@ -65,7 +67,11 @@ export class MessageLedger {
   /** Its sender is told that it was not delivered. Ids that nobody got an answer with do not matter. */
   told(id: string, reason: string): void {
     const sent = this.#ids.get(id);
-    if (sent) sent.told = reason;
+    if (!sent) return;
+    sent.told = reason;
+    if (reason === "expired" && !sent.isBrief) {
+      this.#complaints.push(`message ${id} expired, and should wait for a day`);
+    }
   }
 
   /** Accepted messages that neither arrived nor were told of. */

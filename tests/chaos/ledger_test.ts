@@ -29,18 +29,28 @@ Deno.test("chaos ledger: a lost message", () => {
 Deno.test("chaos ledger: one whose sender was told why not is not lost", () => {
   const ledger = accepted(2);
   ledger.arrived("a>b", 2);
-  ledger.told("id1", "expired");
+  ledger.told("id1", "overflow");
   ledger.told("of another life", "expired");
   deepStrictEqual(ledger.complaints(), []);
 });
 
 Deno.test("chaos ledger: told that it was not delivered, and it was", () => {
   const ledger = accepted(1);
-  ledger.told("id1", "expired");
+  ledger.told("id1", "overflow");
   ledger.arrived("a>b", 1);
   deepStrictEqual(ledger.complaints(), [
-    "message a>b 1 arrived, and its sender was told: expired",
+    "message a>b 1 arrived, and its sender was told: overflow",
   ]);
+});
+
+Deno.test("chaos ledger: only what was to be given up soon may expire", () => {
+  const ledger = accepted(1);
+  ledger.sent("a>b", 2, true);
+  ledger.accepted("a>b", 2, "id2");
+  ledger.told("id2", "expired");
+  deepStrictEqual(ledger.complaints().filter((line) => line.includes("expired")), []);
+  ledger.told("id1", "expired");
+  deepStrictEqual(ledger.complaints(), ["message id1 expired, and should wait for a day"]);
 });
 
 Deno.test("chaos ledger: a message that arrives twice", () => {

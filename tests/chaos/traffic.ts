@@ -100,7 +100,7 @@ export class Traffic {
       // Some do not wait for long.
       const ttl = random.chance(0.1) ? "2s" : undefined;
       const numbers = Array.from({ length: 1 + random.below(3) }, () => n++);
-      for (const number of numbers) this.messages.sent(lane, number);
+      for (const number of numbers) this.messages.sent(lane, number, ttl !== undefined);
       const batch = numbers.map((n) => ({
         to,
         body: { lane, n, padding: "x".repeat(n % 97) },
