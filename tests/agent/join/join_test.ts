@@ -66,7 +66,7 @@ class Inviter implements AsyncDisposable {
       addresses: [{ host: "127.0.0.1", port }],
       key,
       name: "pi-2",
-      timeoutMs: 3_000,
+      timeoutMs: 20_000,
       consider: () => true,
       store: (keys) => stored.push(...keys.map((one) => one.toText())),
       stored,

@@ -42,7 +42,7 @@ export function apiOf({ agent }: Running) {
   return {
     [Symbol.dispose]: () => client.close(),
     ask,
-    send: (message: unknown, wait = "5s") =>
+    send: (message: unknown, wait = "20s") =>
       ask<SendReceipt>("POST", `/v1/messages?wait=${wait}`, message),
     inbox: () => ask<InboxRow[]>("GET", "/v1/messages"),
     bodies: async () => (await ask<InboxRow[]>("GET", "/v1/messages")).map(({ body }) => body),

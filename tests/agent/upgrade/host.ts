@@ -46,7 +46,7 @@ try {
     }),
     sha256: undefined,
     force: false,
-    timeoutMs: order.timeoutMs ?? 5_000,
+    timeoutMs: order.timeoutMs ?? 20_000,
     onStep(step) {
       if (step === order.killBefore) Deno.kill(Deno.pid, "SIGKILL");
       if (step !== order.hangUpBefore) return;
