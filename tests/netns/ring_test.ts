@@ -54,7 +54,7 @@ netnsTest("netns ring: a cable that is pulled is noticed by the missing answer",
   const { all, ring } = await five(lab, place);
   Deno.writeTextFileSync(
     `${place.dir}/ring.toml`,
-    '[ring]\nkeep_alive = "1s"\nanswer_timeout = "1s"\nidle_timeout = "3s"\nreconnect = "1s"\n' +
+    '[ring]\nkeep_alive = "1s"\nanswer_timeout = "2s"\nidle_timeout = "5s"\nreconnect = "1s"\n' +
       'connect_timeout = "1s"\ncheck_peers = true\npeer_port = 55553\n',
   );
   await ring.startAll();
@@ -72,7 +72,7 @@ netnsTest("netns ring: a cable that is pulled is noticed by the missing answer",
     async () => (await ring.view(0))?.members[2]?.state !== "up",
   );
   const { members } = await ring.view(0) as RingView;
-  match(members[2]?.trouble ?? "", /no answer within 1000 ms|cannot be reached|no connection/);
+  match(members[2]?.trouble ?? "", /no answer within 2000 ms|cannot be reached|no connection/);
   const client = ring.send("one", ["-n", "20", "-i", "1ms", "-s", "s0"], a.spawn);
   strictEqual((await client.result()).code, 0);
   for (const index of [0, 1, 3, 4]) {
