@@ -6,7 +6,8 @@
  * @module
  */
 import type { Bridge } from "./bridge_lab.ts";
-import { CannotMeasure, type Context, sleep } from "./harness/context.ts";
+import { CannotMeasure, type Context } from "./harness/context.ts";
+import { sleep } from "./harness/sleep.ts";
 import { findProgram } from "./harness/program.ts";
 
 /** In ms. */

@@ -7,7 +7,8 @@
 import { type Bridge, INTERFACE } from "./bridge_lab.ts";
 import { type Cluster, type Seen, seenAt, type Start } from "./bridge_cluster.ts";
 import { Agents, type Events, LocalApi, RunningAgent } from "./harness/agents.ts";
-import { CannotMeasure, type Context, sleep } from "./harness/context.ts";
+import { CannotMeasure, type Context } from "./harness/context.ts";
+import { sleep } from "./harness/sleep.ts";
 
 /** Anything longer means that it does not work, in ms. */
 const PATIENCE = 60_000;

@@ -6,7 +6,7 @@
  */
 import { type Traffic, trafficOf } from "./bridge_lab.ts";
 import type { Cluster } from "./bridge_cluster.ts";
-import { sleep } from "./harness/context.ts";
+import { sleep } from "./harness/sleep.ts";
 import { usageOf } from "./harness/proc.ts";
 
 /** In which a change has gone everywhere, and whatever follows it; in ms. */

@@ -5,7 +5,8 @@
  * @module
  */
 import { Lab, netnsAvailable, type Node } from "../tests/netns/harness.ts";
-import { type Bench, CannotMeasure, type Context, ROOT, sleep } from "./harness/context.ts";
+import { type Bench, CannotMeasure, type Context, ROOT } from "./harness/context.ts";
+import { sleep } from "./harness/sleep.ts";
 import { usageOf } from "./harness/proc.ts";
 import { interleave } from "./harness/rounds.ts";
 

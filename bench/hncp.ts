@@ -12,7 +12,8 @@ import {
   SHORT_LINES,
   startLine,
 } from "../tests/sim/hncp_budget.ts";
-import { type Bench, type Context, sleep } from "./harness/context.ts";
+import { type Bench, type Context } from "./harness/context.ts";
+import { sleep } from "./harness/sleep.ts";
 import { summarise } from "./harness/stats.ts";
 
 /** Seeds of a figure at the most, and seconds after which no further one is begun. */

@@ -9,7 +9,8 @@ import { decodeDatagram } from "../lib/lsoe/datagram.ts";
 import { decodePdu } from "../lib/lsoe/pdu_codec.ts";
 import { Lab, netnsAvailable, type Node } from "../tests/netns/harness.ts";
 import { Raw } from "../tests/netns/raw_client.ts";
-import { type Bench, CannotMeasure, type Context, end, sleep } from "./harness/context.ts";
+import { type Bench, CannotMeasure, type Context, end } from "./harness/context.ts";
+import { sleep } from "./harness/sleep.ts";
 import { usageOf } from "./harness/proc.ts";
 import { timed } from "./harness/rounds.ts";
 

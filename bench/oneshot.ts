@@ -7,7 +7,8 @@
  */
 import { ownTarget } from "../tools/build/targets.ts";
 import { Agents, freePorts } from "./harness/agents.ts";
-import { type Bench, CannotMeasure, type Context, ROOT, sleep } from "./harness/context.ts";
+import { type Bench, CannotMeasure, type Context, ROOT } from "./harness/context.ts";
+import { sleep } from "./harness/sleep.ts";
 import { findProgram, wholeProcess } from "./harness/program.ts";
 import { interleave } from "./harness/rounds.ts";
 import { Broker, brokerMissing } from "./piot_mqtt.ts";

@@ -5,7 +5,8 @@
  * @module
  */
 import { Agents, type RunningAgent } from "./harness/agents.ts";
-import { type Bench, CannotMeasure, type Context, sleep } from "./harness/context.ts";
+import { type Bench, CannotMeasure, type Context } from "./harness/context.ts";
+import { sleep } from "./harness/sleep.ts";
 import { usageOf } from "./harness/proc.ts";
 import { interleave, timed } from "./harness/rounds.ts";
 import { quantile } from "./harness/stats.ts";

@@ -4,7 +4,8 @@
  * @module
  */
 import { freePorts } from "./harness/agents.ts";
-import { CannotMeasure, type Context, messageOf, sleep } from "./harness/context.ts";
+import { CannotMeasure, type Context, messageOf } from "./harness/context.ts";
+import { sleep } from "./harness/sleep.ts";
 
 const PROGRAM = "/usr/sbin/mosquitto";
 /** In ms. */

@@ -8,7 +8,8 @@ import { Random } from "../lib/core/mod.ts";
 import type { RingView } from "../lib/http/api.ts";
 import { randomText } from "../lib/ring/mod.ts";
 import { freePorts, LocalApi } from "./harness/agents.ts";
-import { type Bench, CannotMeasure, type Context, sleep } from "./harness/context.ts";
+import { type Bench, CannotMeasure, type Context } from "./harness/context.ts";
+import { sleep } from "./harness/sleep.ts";
 import { usageOf } from "./harness/proc.ts";
 
 const MEMBERS = 5;

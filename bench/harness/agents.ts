@@ -4,7 +4,8 @@
  * @module
  */
 import type { NodeRow, StateEvent, StatusView } from "../../lib/http/api.ts";
-import { CannotMeasure, type Context, end, messageOf, sleep } from "./context.ts";
+import { CannotMeasure, type Context, end, messageOf } from "./context.ts";
+import { sleep } from "./sleep.ts";
 
 /** An agent has to answer within this, in ms. */
 const PATIENCE = 20_000;

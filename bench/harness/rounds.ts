@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { sleep } from "./context.ts";
+import { sleep } from "./sleep.ts";
 
 /** Name → one sample, in whatever unit the caller means. */
 export type Cases<Name extends string> = Readonly<Record<Name, () => number | Promise<number>>>;

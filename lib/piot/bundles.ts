@@ -8,7 +8,7 @@
  */
 import { ByteWriter } from "../wire/bytes.ts";
 import type { PiotStore } from "./api.ts";
-import { goneRecord, ordinalOf, type RecordType } from "./records.ts";
+import { type BundleKeys, goneRecord, ordinalOf, type RecordType } from "./records.ts";
 import type { Turn } from "./turn.ts";
 
 /**
@@ -17,15 +17,6 @@ import type { Turn } from "./turn.ts";
  */
 const MOST_RECORDS = 64;
 const MOST_BYTES = 8_192;
-
-/** Keys of the two rows of a bundle, by the place of its first record. */
-export interface BundleKeys {
-  /** What the keys of all bundles begin with; and of all that is noted of them. */
-  readonly rows: string;
-  readonly notes: string;
-  row(first: number): string;
-  note(first: number): string;
-}
 
 /** Some records, side by side. */
 export class Bundle {

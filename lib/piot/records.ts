@@ -6,7 +6,6 @@
  */
 import { ByteWriter, WireError } from "../wire/bytes.ts";
 import { readCborItem, readCborItems } from "../wire/cbor_items.ts";
-import type { BundleKeys } from "./bundles.ts";
 import {
   bool,
   epoch,
@@ -254,6 +253,15 @@ function ordinal(value: number): string {
 /** The number behind the last slash. */
 export function ordinalOf(key: string): number {
   return parseInt(key.slice(key.lastIndexOf("/") + 1), 36);
+}
+
+/** Keys of the two rows of a bundle, by the place of its first record. */
+export interface BundleKeys {
+  /** What the keys of all bundles begin with; and of all that is noted of them. */
+  readonly rows: string;
+  readonly notes: string;
+  row(first: number): string;
+  note(first: number): string;
 }
 
 function bundleKeys(rows: string, notes: string): BundleKeys {
