@@ -10,7 +10,7 @@ import type { Cluster, Seen } from "./bridge_cluster.ts";
 import { bytesOfChanges, type Idle, idleOf, type Wire } from "./bridge_idle.ts";
 import { Bridge } from "./bridge_lab.ts";
 import { findSerf, SerfCluster } from "./bridge_serf.ts";
-import { type Bench, type Context } from "./harness/context.ts";
+import type { Bench, Context } from "./harness/context.ts";
 import { sleep } from "./harness/sleep.ts";
 import { usageOf } from "./harness/proc.ts";
 import { interleave, timed } from "./harness/rounds.ts";

@@ -12,7 +12,7 @@ import {
   SHORT_LINES,
   startLine,
 } from "../tests/sim/hncp_budget.ts";
-import { type Bench, type Context } from "./harness/context.ts";
+import type { Bench, Context } from "./harness/context.ts";
 import { sleep } from "./harness/sleep.ts";
 import { summarise } from "./harness/stats.ts";
 

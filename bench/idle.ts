@@ -5,7 +5,7 @@
  * @module
  */
 import { Agents, freePorts, type RunningAgent } from "./harness/agents.ts";
-import { type Bench, type Context } from "./harness/context.ts";
+import type { Bench, Context } from "./harness/context.ts";
 import { sleep } from "./harness/sleep.ts";
 import { filesOf, type Usage, usageOf } from "./harness/proc.ts";
 
