@@ -16,9 +16,8 @@ export class LateAnswers {
     this.#most = most;
   }
 
-  /** `most`: where less important ones leave room for others. */
-  give(answer: () => void, most = this.#most): void {
-    if (this.#waiting >= most) return;
+  give(answer: () => void): void {
+    if (this.#waiting >= this.#most) return;
     this.#waiting++;
     setTimeout(() => {
       this.#waiting--;

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Clock } from "../../core/mod.ts";
 import type { Address, EndpointId } from "../../dncp/mod.ts";
 import { decodeDiscovery, encodeDiscovery } from "../../leafy/mod.ts";
 import {
@@ -18,12 +19,13 @@ import {
 } from "../../net/mod.ts";
 import type { NetworkKey } from "../../wire/mod.ts";
 import type { Problems } from "../problems.ts";
+import { Allowance } from "./allowance.ts";
 import { LateAnswers } from "./late_answers.ts";
 
 /** Answers to multicast queries are spread over this time, in ms, and no more wait at once. */
 const ANSWER_SPREAD = 20;
 const MOST_ANSWERS = 64;
-/** The same for questions with another key, which anybody can ask. */
+/** So many questions with another key, which anybody can ask in anybody's name, are answered a second. */
 const MOST_STRANGERS = 4;
 
 /** What the links stand on. */
@@ -33,6 +35,7 @@ export interface NativeLinksOptions {
   /** UDP port of the multicast. */
   readonly port: number;
   readonly sealer: Sealer;
+  readonly clock: Clock;
   readonly problems: Problems;
   readonly keys: () => readonly NetworkKey[];
   /** The TCP port that others dial; 0 where none is open. */
@@ -58,13 +61,14 @@ export class NativeLinks {
   readonly #links = new Map<EndpointId, OpenLink>();
   readonly #closing = new Set<Promise<void>>();
   readonly #answers = new LateAnswers(ANSWER_SPREAD, MOST_ANSWERS);
+  readonly #strangers = new Allowance(MOST_STRANGERS, 1_000);
 
   constructor(options: NativeLinksOptions) {
     this.#options = options;
   }
 
   open(endpoint: EndpointId, info: InterfaceInfo): void {
-    const { sealer, problems, port, network, keys, received } = this.#options;
+    const { sealer, clock, problems, port, network, keys, received } = this.#options;
     const multicast = new SealedMulticast(sealer, {
       onPayload: (payload, from, { keyIndex }) => {
         const question = decodeDiscovery(payload);
@@ -76,8 +80,8 @@ export class NativeLinks {
       onWrongKey: (from, keyId, { port: theirs, multicast }) => {
         // Nodes send from this port. Who sends from another one asks for a node, and is told by our
         // answer that there is one, with another key; else he would wait for it in vain.
-        if (multicast && theirs !== port) {
-          this.#answerLater(endpoint, from, { port: theirs, keyIndex: 0 }, MOST_STRANGERS);
+        if (multicast && theirs !== port && this.#strangers.take(clock.now())) {
+          this.#answerLater(endpoint, from, { port: theirs, keyIndex: 0 });
         }
         const ours = keys().map((key) => key.id).join(", ");
         problems.note(
@@ -141,14 +145,13 @@ export class NativeLinks {
     endpoint: EndpointId,
     from: Address,
     how: { port: number; keyIndex: number },
-    most = MOST_ANSWERS,
   ): void {
     const { streamPort } = this.#options;
     if (streamPort() === 0) return;
     this.#answers.give(() => {
       const here = encodeDiscovery({ type: "here", port: streamPort() });
       this.#links.get(endpoint)?.multicast.sendTo(from, here, how);
-    }, most);
+    });
   }
 
   #problemOf({ name }: InterfaceInfo): string {

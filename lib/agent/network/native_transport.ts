@@ -101,6 +101,7 @@ export class NativeTransport implements NetworkTransport {
       network: config.name,
       port: config.port,
       sealer: this.#sealer,
+      clock: options.clock,
       problems: options.problems,
       keys: () => this.#keys,
       streamPort: () => this.#streamPort,
