@@ -289,7 +289,10 @@ async function kernelPackets(
   onFault: (error: unknown) => void,
 ): Promise<PacketSystem> {
   if (kernel?.poller === undefined) {
-    throw new AgentError("libc cannot be called here", ExitCode.Refused);
+    throw new AgentError(
+      "libc cannot be called here; raw Ethernet needs 64-bit Linux with glibc, and no sandbox around it",
+      ExitCode.Refused,
+    );
   }
   const { KernelPackets } = await import("../../ffi/packet_socket.ts");
   return new KernelPackets(kernel.poller, onFault);

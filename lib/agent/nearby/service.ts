@@ -185,7 +185,10 @@ export class NearbyService implements NearbyApi {
       }
       const beacon = this.#running();
       if (failIfExists && beacon.advertises(name)) {
-        throw new AgentError(`${JSON.stringify(name)} is advertised already`, ExitCode.Refused);
+        throw new AgentError(
+          `${JSON.stringify(name)} is advertised already; take another name, or: agent unadvertise`,
+          ExitCode.Refused,
+        );
       }
       if (!parseIpPort(parsed.address)) {
         throw new NetworkZeroError(`"${address}" is no address; write it as 192.168.1.5:5000`);
