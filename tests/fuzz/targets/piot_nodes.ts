@@ -305,6 +305,7 @@ const rows = machine({
     "lib/piot/bundles.ts Bundles.load",
     "lib/piot/inbox.ts Inbox.load",
     "lib/piot/seen.ts SeenIds.load",
+    "lib/piot/steady.ts Steady.load",
     "lib/piot/notices.ts Notices.load",
     "lib/piot/actions/actions.ts Actions.load",
     "lib/piot/plan/journal.ts readJournal",
