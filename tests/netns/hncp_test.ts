@@ -293,7 +293,8 @@ netnsTest(
       ...(port === 8231 ? [] : [`from port ${port}`]),
     ]);
     deepStrictEqual(found, []);
-    ok(spy.heard.length > 12, `${spy.heard.length}`);
+    // One a change at the least, and those by which they met and left.
+    ok(spy.heard.length > 6, `${spy.heard.length}`);
     await spy.stop();
   },
 );
