@@ -10,6 +10,7 @@ import { AgentCluster } from "./bridge_agents.ts";
 import { Bridge } from "./bridge_lab.ts";
 import type { RunningAgent } from "./harness/agents.ts";
 import { type Bench, CannotMeasure, type Context, end } from "./harness/context.ts";
+import { eachLine } from "./harness/lines.ts";
 import { sleep } from "./harness/sleep.ts";
 import { wholeProcess } from "./harness/program.ts";
 import { interleave } from "./harness/rounds.ts";
@@ -175,17 +176,11 @@ class Browser {
     await this.#read;
   }
 
-  async #readLines(): Promise<void> {
-    let text = "";
-    for await (const part of this.#child.stdout.pipeThrough(new TextDecoderStream())) {
-      const at = performance.now();
-      const lines = (text + part).split("\n");
-      text = lines.pop() as string;
-      for (const line of lines) {
-        const name = parseBrowseLine(line);
-        if (name !== undefined && !this.#found.has(name)) this.#found.set(name, at);
-      }
-    }
+  #readLines(): Promise<void> {
+    return eachLine(this.#child.stdout, (line, at) => {
+      const name = parseBrowseLine(line);
+      if (name !== undefined && !this.#found.has(name)) this.#found.set(name, at);
+    });
   }
 }
 

@@ -7,6 +7,7 @@
 import type { Bridge } from "./bridge_lab.ts";
 import { type Cluster, type Seen, seenAt, type Start } from "./bridge_cluster.ts";
 import { CannotMeasure, type Context, end } from "./harness/context.ts";
+import { eachLine } from "./harness/lines.ts";
 import { findProgram } from "./harness/program.ts";
 
 /** Anything longer means that it does not work, in ms. */
@@ -163,21 +164,15 @@ class SerfAgent {
     await this.#read;
   }
 
-  async #readLog(): Promise<void> {
-    let text = "";
-    for await (const part of this.#child.stdout.pipeThrough(new TextDecoderStream())) {
-      const at = performance.now();
-      const lines = (text + part).split("\n");
-      text = lines.pop() as string;
-      for (const line of lines) {
-        const event = parseSerfLine(line);
-        if (!event) continue;
-        if (event.what === "join" && !this.#joined.has(event.node)) {
-          this.#joined.set(event.node, at);
-        }
-        for (const look of [...this.#waiting]) look(event, at);
+  #readLog(): Promise<void> {
+    return eachLine(this.#child.stdout, (line, at) => {
+      const event = parseSerfLine(line);
+      if (!event) return;
+      if (event.what === "join" && !this.#joined.has(event.node)) {
+        this.#joined.set(event.node, at);
       }
-    }
+      for (const look of [...this.#waiting]) look(event, at);
+    });
   }
 }
 

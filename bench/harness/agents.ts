@@ -5,6 +5,7 @@
  */
 import type { NodeRow, StateEvent, StatusView } from "../../lib/http/api.ts";
 import { CannotMeasure, type Context, end, messageOf } from "./context.ts";
+import { eachLine } from "./lines.ts";
 import { sleep } from "./sleep.ts";
 
 /** An agent has to answer within this, in ms. */
@@ -248,18 +249,12 @@ export class Events {
     });
   }
 
-  async #read(body: ReadableStream<Uint8Array>): Promise<void> {
-    let text = "";
-    for await (const part of body.pipeThrough(new TextDecoderStream())) {
-      const at = performance.now();
-      const blocks = (text + part).split("\n\n");
-      text = blocks.pop() as string;
-      for (const block of blocks) {
-        if (!block.startsWith("data:")) continue;
-        const event = JSON.parse(block.slice(5)) as StateEvent;
-        for (const look of [...this.#waiting]) look(event, at);
-      }
-    }
+  #read(body: ReadableStream<Uint8Array>): Promise<void> {
+    return eachLine(body, (block, at) => {
+      if (!block.startsWith("data:")) return;
+      const event = JSON.parse(block.slice(5)) as StateEvent;
+      for (const look of [...this.#waiting]) look(event, at);
+    }, "\n\n");
   }
 }
 
